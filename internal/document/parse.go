@@ -1,0 +1,219 @@
+package document
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sort"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/bootconf/bootconf/internal/finding"
+	"github.com/bootconf/bootconf/internal/secret"
+)
+
+// MaxDepth is how deep arrays and objects may be nested.
+const MaxDepth = 64
+
+// Parse reads one JSON text. Source names it in the findings. With a fault that ends the reading, such as a missing
+// comma, the tree is nil; with any other, such as a duplicate name, it is whole and the rest can still be checked.
+func Parse(source string, text []byte) (*Node, finding.List) {
+	p := &parser{source: source, text: text}
+	for i, c := range text {
+		if c == '\n' {
+			p.lines = append(p.lines, i+1)
+		}
+	}
+	// AllowInvalidUTF8, AllowDuplicateNames: the decoder would stop at the first; the parser reports each.
+	p.dec = jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if len(bytes.TrimSpace(text)) == 0 {
+		p.report(len(text), "", "is empty: must be a JSON value")
+		return nil, p.found
+	}
+	n, err := p.value("", 0)
+	if err == nil {
+		end := p.next()
+		if _, err = p.dec.ReadToken(); err == io.EOF {
+			return n, p.found
+		}
+		p.report(end, "", "must end after the JSON value; remove what follows")
+		return nil, p.found
+	}
+	if !errors.Is(err, errReported) {
+		p.syntax(err)
+	}
+	return nil, p.found
+}
+
+// errReported ends the reading after a fault that is in the findings already.
+var errReported = errors.New("reported")
+
+type parser struct {
+	source string
+	text   []byte
+	lines  []int // offsets at which lines 2, 3, … begin
+	dec    *jsontext.Decoder
+	found  finding.List
+}
+
+func (p *parser) pos(offset int) finding.Pos {
+	line := sort.SearchInts(p.lines, offset+1)
+	start := 0
+	if line > 0 {
+		start = p.lines[line-1]
+	}
+	return finding.Pos{Line: line + 1, Column: offset - start + 1}
+}
+
+func (p *parser) report(offset int, path, format string, args ...any) {
+	p.found = append(p.found, finding.Finding{Source: p.source, Pos: p.pos(offset), Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// next is the offset of the next token: behind blanks and the separator that the decoder reads along with it.
+func (p *parser) next() int {
+	i := int(p.dec.InputOffset())
+	for i < len(p.text) && bytes.IndexByte([]byte(" \t\r\n,:"), p.text[i]) >= 0 {
+		i++
+	}
+	return i
+}
+
+func (p *parser) value(path string, depth int) (*Node, error) {
+	kind := p.dec.PeekKind()
+	switch kind {
+	case '{', '[':
+		n := &Node{Kind: Object, Pos: p.pos(p.next())}
+		if depth == MaxDepth {
+			p.report(p.next(), path, "must not be nested more than %d deep", MaxDepth)
+			return nil, errReported
+		}
+		if _, err := p.dec.ReadToken(); err != nil {
+			return nil, err
+		}
+		if kind == '[' {
+			n.Kind = Array
+			return n, p.array(n, path, depth)
+		}
+		return n, p.object(n, path, depth)
+	}
+	raw, err := p.dec.ReadValue()
+	if err != nil {
+		return nil, err
+	}
+	start := int(p.dec.InputOffset()) - len(raw)
+	n := &Node{Pos: p.pos(start)}
+	switch kind {
+	case 't', 'f':
+		n.Kind, n.Bool = Bool, kind == 't'
+	case '0':
+		n.Kind, n.Text = Number, secret.New(string(raw))
+	case '"':
+		n.Kind, n.Text = String, secret.New(p.unquote(raw, start, path))
+	}
+	return n, nil
+}
+
+func (p *parser) array(n *Node, path string, depth int) error {
+	for p.dec.PeekKind() != ']' {
+		v, err := p.value(JoinIndex(path, len(n.Items)), depth+1)
+		if err != nil {
+			return err
+		}
+		n.Items = append(n.Items, v)
+	}
+	_, err := p.dec.ReadToken()
+	return err
+}
+
+func (p *parser) object(n *Node, path string, depth int) error {
+	first := map[string]finding.Pos{}
+	for p.dec.PeekKind() != '}' {
+		start := p.next()
+		raw, err := p.dec.ReadValue() // the decoder sees to it that a name is a string
+		if err != nil {
+			return err
+		}
+		name := p.unquote(raw, start, path)
+		v, err := p.value(Join(path, name), depth+1)
+		if err != nil {
+			return err
+		}
+		if before, twice := first[name]; twice {
+			p.report(start, Join(path, name), "stands twice, first in line %d, column %d; keep one", before.Line, before.Column)
+			continue
+		}
+		first[name] = p.pos(start)
+		n.Members = append(n.Members, Member{name, p.pos(start), v})
+	}
+	_, err := p.dec.ReadToken()
+	return err
+}
+
+// unquote is the string that raw, a JSON string at offset start, stands for. One that is no UTF-8, or escapes half a
+// surrogate pair, is reported: any replacement would be a silent change.
+func (p *parser) unquote(raw []byte, start int, path string) string {
+	for i := 0; i < len(raw); {
+		r, size := utf8.DecodeRune(raw[i:])
+		if r == utf8.RuneError && size == 1 {
+			p.report(start+i, path, "must be UTF-8: byte 0x%02x here is none", raw[i])
+			return ""
+		}
+		i += size
+	}
+	s, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil {
+		p.report(start, path, `must not hold half of a surrogate pair (\ud800 to \udfff)`)
+		return ""
+	}
+	return string(s)
+}
+
+// syntax reports the fault at which the decoder stopped. Its own message is left out, since it quotes the text.
+func (p *parser) syntax(err error) {
+	at := p.next()
+	var s *jsontext.SyntacticError
+	if errors.As(err, &s) {
+		at = int(s.ByteOffset)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || at >= len(p.text) {
+		p.report(len(p.text), "", "ends within the JSON value; is the text cut off?")
+		return
+	}
+	c := p.text[at]
+	before := bytes.TrimRight(p.text[:at], " \t\r\n")
+	after := bytes.TrimLeft(p.text[at+1:], " \t\r\n")
+	switch {
+	case c == '/' || c == '#':
+		p.report(at, "", "JSON has no comments; use a key that starts with x- instead")
+	case c == ',' && len(after) > 0 && (after[0] == '}' || after[0] == ']'):
+		p.report(at, "", "remove the comma before the closing bracket")
+	case c == '\'':
+		p.report(at, "", `strings and names stand in double quotes: "…"`)
+	case p.inString(at):
+		p.report(at, "", `a string holds a control character or an escape that JSON does not have; write \n, \t or \u00XX`)
+	case slices.Contains([]byte(`"{[`), c) && len(before) > 0 && slices.Contains([]byte(`"}]`), before[len(before)-1]):
+		p.report(at, "", "a comma or a colon is missing before this")
+	default:
+		p.report(at, "", "is no JSON here: expected a value, a name in double quotes, a comma or a closing bracket")
+	}
+}
+
+// inString tells whether offset at is within a string: an odd number of unescaped quotes stands before it.
+func (p *parser) inString(at int) bool {
+	in := false
+	for i := 0; i < at; i++ {
+		switch {
+		case p.text[i] == '\\' && in:
+			i++
+			if i >= at { // the escape itself is at fault
+				return true
+			}
+		case p.text[i] == '"':
+			in = !in
+		}
+	}
+	return in
+}
