@@ -18,6 +18,13 @@ import (
 // MaxDepth is how deep arrays and objects may be nested.
 const MaxDepth = 64
 
+// MaxValues is how many values a document may have, and MaxFindings how many faults of it are reported: what a text of
+// the largest size could have of either would take a hundred times its size in memory.
+const (
+	MaxValues   = 20000
+	MaxFindings = 1000
+)
+
 // Parse reads one JSON text. Source names it in the findings. With a fault that ends the reading, such as a missing
 // comma, the tree is nil; with any other, such as a duplicate name, it is whole and the rest can still be checked.
 func Parse(source string, text []byte) (*Node, finding.List) {
@@ -57,6 +64,7 @@ type parser struct {
 	lines  []int // offsets at which lines 2, 3, … begin
 	dec    *jsontext.Decoder
 	found  finding.List
+	values int
 }
 
 func (p *parser) pos(offset int) finding.Pos {
@@ -83,6 +91,14 @@ func (p *parser) next() int {
 
 func (p *parser) value(path string, depth int) (*Node, error) {
 	kind := p.dec.PeekKind()
+	if p.values++; p.values > MaxValues {
+		p.report(p.next(), path, "must not have more than %d values", MaxValues)
+		return nil, errReported
+	}
+	if len(p.found) >= MaxFindings {
+		p.report(p.next(), "", "has more faults than the %d above; the rest is not read", MaxFindings)
+		return nil, errReported
+	}
 	switch kind {
 	case '{', '[':
 		n := &Node{Kind: Object, Pos: p.pos(p.next())}

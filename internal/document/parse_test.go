@@ -22,6 +22,7 @@ func TestParseFindings(t *testing.T) {
 		{"bad escape", `{"a": "s3cr\xet"}`, `d:1:12: a string holds a control character or an escape that JSON does not have; write \n, \t or \u00XX`},
 		{"missing comma", `{"a": "x" "b": 1}`, "d:1:11: a comma or a colon is missing before this"},
 		{"bare word", `{"a": yes}`, "d:1:7: is no JSON here: expected a value, a name in double quotes, a comma or a closing bracket"},
+		{"many values", "[" + strings.Repeat("1,", MaxValues) + "1]", "d:1:40000: [19999]: must not have more than 20000 values"},
 		{"deep", strings.Repeat("[", MaxDepth+1), "d:1:65: " + strings.Repeat("[0]", MaxDepth) + ": must not be nested more than 64 deep"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -53,5 +54,15 @@ func TestParsePositions(t *testing.T) {
 	}
 	if n.Members[0].Pos.Column != 3 || n.Members[1].Pos.Line != 3 {
 		t.Errorf("names are at %v and %v", n.Members[0].Pos, n.Members[1].Pos)
+	}
+}
+
+func TestParseCapsFindings(t *testing.T) {
+	_, found := Parse("d", []byte("{"+strings.Repeat(`"a":1,`, 5000)+`"a":1}`))
+	if len(found) != MaxFindings+1 {
+		t.Fatalf("%d findings, want %d", len(found), MaxFindings+1)
+	}
+	if got, want := found[MaxFindings].Message, "has more faults than the 1000 above; the rest is not read"; got != want {
+		t.Errorf("the last is %q, want %q", got, want)
 	}
 }

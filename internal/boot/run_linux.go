@@ -1,0 +1,494 @@
+package boot
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bootconf/bootconf/internal/apply"
+	"github.com/bootconf/bootconf/internal/finding"
+	"github.com/bootconf/bootconf/internal/identity"
+	"github.com/bootconf/bootconf/internal/image"
+	"github.com/bootconf/bootconf/internal/journal"
+	"github.com/bootconf/bootconf/internal/lock"
+	"github.com/bootconf/bootconf/internal/paths"
+	"github.com/bootconf/bootconf/internal/plan"
+	"github.com/bootconf/bootconf/internal/result"
+	"github.com/bootconf/bootconf/internal/secret"
+	"github.com/bootconf/bootconf/internal/source"
+	"github.com/bootconf/bootconf/internal/units"
+	"github.com/bootconf/bootconf/internal/version"
+)
+
+// unitsDeadline is how long the units that are restarted may take together (the design's 90 s).
+const unitsDeadline = 90 * time.Second
+
+// Run configures the instance, or finds that it is configured. The record is never nil; the error is for ExitCode.
+func Run(ctx context.Context, c Config) (*result.Result, error) {
+	r := &run{Config: c, result: result.New(now())}
+	if err := r.permitted(); err != nil {
+		return r.result, err
+	}
+	held, err := lock.Acquire(c.Root)
+	if errors.Is(err, lock.ErrBusy) {
+		return r.result, errBusy // the status is the other run's
+	}
+	if err != nil {
+		return r.result, &notWritten{err}
+	}
+	defer held.Release()
+	r.result.PID = os.Getpid()
+
+	record, err := lock.Read(c.Root)
+	if err != nil {
+		r.finish(err, true)
+		return r.result, err
+	}
+	who := identity.Identity{Method: identity.None}
+	if r.real() {
+		who = identity.Read("/")
+	}
+	if record != nil {
+		verdict, err := r.compare(ctx, record, who)
+		if err != nil || verdict.Outcome != identity.New {
+			if err == nil {
+				err = r.locked(record, verdict)
+			}
+			if err != nil || !r.told() {
+				r.finish(err, err != nil)
+			}
+			return r.result, err
+		}
+		r.Log.Print(journal.Notice, "this is another instance than the one that was configured: "+verdict.Reason, nil)
+	}
+	err = r.configure(ctx, record, who)
+	r.finish(err, true)
+	return r.result, err
+}
+
+// compare tells whether this instance is the one that the lock was made for. The policy is read, and the metadata
+// service asked, only where nothing else decides.
+func (r *run) compare(ctx context.Context, record *lock.Record, who identity.Identity) (identity.Verdict, error) {
+	if !r.real() {
+		return identity.Verdict{Outcome: identity.Same}, nil
+	}
+	var locked identity.Identity
+	if err := json.Unmarshal(record.Identity, &locked); err != nil {
+		return identity.Verdict{}, fmt.Errorf("cannot trust the lock: %w", err)
+	}
+	r.result.InstanceID = locked.InstanceID
+	v := identity.Compare(ctx, locked, who, "", nil)
+	if v.Outcome != identity.Unknown || who.Container != "" {
+		return v, nil
+	}
+	policy, found := image.LoadPolicy(r.Root)
+	if found.Err() != nil {
+		return v, nil // unknown is locked; the policy is not what this boot is about
+	}
+	from, err := r.open(policy)
+	if err != nil {
+		return v, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.deadline(policy))
+	defer cancel()
+	return identity.Compare(ctx, locked, who, from.Name(), from.InstanceID), nil
+}
+
+// locked is a boot of an instance that is configured. It writes nothing but what this boot needs below /run.
+func (r *run) locked(record *lock.Record, verdict identity.Verdict) error {
+	if verdict.Outcome == identity.Unknown {
+		r.Log.Print(journal.Warning, "cannot tell whether this is the instance that was configured, so it stays locked: "+verdict.Reason, nil)
+	}
+	r.result.Status = result.Configured
+	r.result.Configured, _ = time.Parse(time.RFC3339, record.Time) // Read has seen to it that it is one
+	for _, name := range record.Services {
+		r.result.Services = append(r.result.Services, result.Service{Name: name, Configured: true})
+	}
+	var missing []string
+	for _, name := range record.Files {
+		if _, err := r.Root.Lstat(name); err != nil {
+			missing = append(missing, name)
+			continue
+		}
+		r.result.Files = append(r.result.Files, result.File{Path: name, Action: string(apply.Unchanged)})
+	}
+	if len(missing) > 0 {
+		return &failed{fmt.Sprintf("this instance is locked, but of its configuration %s is missing", strings.Join(missing, ", "))}
+	}
+	if err := r.unmark(paths.Hold); err != nil {
+		return err
+	}
+	return r.markServices(record.Services)
+}
+
+// told tells whether this boot's record says already that the instance is configured: it then says how, too.
+func (r *run) told() bool {
+	before, err := result.ReadStatus(r.Root)
+	return err == nil && before != nil && before.Status == result.Configured && before.Configured.Equal(r.result.Configured)
+}
+
+// configure is a run that the lock doesn't stop. Earlier is the record of the instance whose disk this was, or nil.
+func (r *run) configure(ctx context.Context, earlier *lock.Record, who identity.Identity) error {
+	if earlier != nil {
+		// No unit starts with another instance's files, not even one that can do without ours.
+		if err := r.mark(paths.Hold); err != nil {
+			return &notWritten{err}
+		}
+	}
+	if err := r.markServices(nil); err != nil {
+		return &notWritten{err}
+	}
+	if err := r.result.Publish(r.Root); err != nil {
+		return &notWritten{err}
+	}
+	checked, digest, who, err := r.obtain(ctx, who)
+	if err != nil {
+		return err
+	}
+	r.warn(checked.Warnings)
+	if checked.Build {
+		r.result.Status = result.Build
+		return nil
+	}
+	tx, due, err := r.write(ctx, checked, digest, earlier, who)
+	if err != nil {
+		return err
+	}
+	if err := r.markServices(checked.Services()); err != nil {
+		return &notWritten{err}
+	}
+	if err := r.act(ctx, due); err != nil {
+		return errors.Join(err, r.markServices(nil))
+	}
+	return r.stage("lock", func() error { return r.lock(tx, checked, digest, who) })
+}
+
+// obtain is the user data, fetched, checked and rendered, its hash, and the identity with what the source adds to it.
+func (r *run) obtain(ctx context.Context, who identity.Identity) (checked *Checked, digest string, _ identity.Identity, err error) {
+	fail := func(err error) (*Checked, string, identity.Identity, error) { return nil, "", who, err }
+	img, program, err := LoadImage(r.Root)
+	if err != nil {
+		return fail(err)
+	}
+	from, err := r.open(img.Policy)
+	if err != nil {
+		return fail(&policyError{err})
+	}
+	r.result.Source = from.Name()
+	fetching, cancel := context.WithTimeout(ctx, r.deadline(img.Policy))
+	defer cancel()
+	var raw []byte
+	present := true
+	err = r.stage("fetch", func() error {
+		if raw, err = from.UserData(fetching); errors.Is(err, source.ErrNoUserData) {
+			present, err = false, nil
+		}
+		if err == nil && r.real() && who.InstanceID == "" && who.Container == "" && from.Name() == "ec2" {
+			// A UUID can change its byte order or be missing; the id settles it at later boots.
+			who.InstanceID, err = from.InstanceID(fetching)
+		}
+		return err
+	})
+	if err != nil {
+		return fail(err)
+	}
+	r.result.InstanceID = who.InstanceID
+	err = r.stage("check", func() error {
+		checked, err = Check(img, program, UserDataName, raw, present, func(names []string) (map[string]string, error) {
+			if len(names) == 0 {
+				return nil, nil
+			}
+			return from.Facts(fetching, names)
+		})
+		return err
+	})
+	if err != nil {
+		return fail(err)
+	}
+	sum := sha256.Sum256(raw)
+	return checked, hex.EncodeToString(sum[:]), who, nil
+}
+
+// write puts the files in place and has them checked, and returns the units that are due for it. After an error the
+// old files are back.
+func (r *run) write(ctx context.Context, c *Checked, digest string, earlier *lock.Record, who identity.Identity) (tx *apply.Tx, due []plan.Unit, err error) {
+	options := apply.Options{Identity: key(who), UserDataSHA256: digest}
+	if earlier != nil {
+		options.Files, options.Directories = earlier.Files, earlier.Directories
+	}
+	err = r.stage("write", func() error {
+		if tx, err = apply.Begin(r.Root, c.Plan, options); err != nil {
+			return err
+		}
+		var names []string
+		due = touched(c.Plan, tx)
+		for _, u := range due {
+			names = append(names, u.Name)
+		}
+		if err = tx.Stage(names); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+	if err != nil {
+		return nil, nil, r.writeError(err)
+	}
+	if r.real() {
+		if err = r.stage("prove", func() error { return r.prove(ctx, c) }); err != nil {
+			if undo := tx.Rollback(); undo != nil {
+				return nil, nil, r.writeError(undo)
+			}
+			return nil, nil, err
+		}
+	}
+	if err = tx.Finish(); err != nil {
+		return nil, nil, r.writeError(err)
+	}
+	for _, f := range tx.Files() {
+		r.result.Files = append(r.result.Files, result.File{Path: f.Path, Action: string(f.Action)})
+	}
+	for _, s := range c.Plan.Services {
+		r.result.Services = append(r.result.Services, result.Service{Name: s.Name, Configured: s.Configured})
+	}
+	return tx, due, nil
+}
+
+// touched is the units of the services whose files change, and those that an interrupted run still owed an action.
+func touched(p *plan.Plan, tx *apply.Tx) []plan.Unit {
+	changed, removed := map[string]bool{}, false
+	for _, f := range tx.Files() {
+		changed[f.Service] = changed[f.Service] || f.Action != apply.Unchanged
+		removed = removed || f.Action == apply.Removed
+	}
+	var due []plan.Unit
+	for _, s := range p.Services {
+		for _, u := range s.Units {
+			// A removed file doesn't say whose it was: any service that is not configured may have lost it.
+			owed := changed[s.Name] || removed && !s.Configured || slices.Contains(tx.Owed(), u.Name)
+			if owed && !slices.ContainsFunc(due, func(d plan.Unit) bool { return d.Name == u.Name }) {
+				due = append(due, u)
+			}
+		}
+	}
+	return due
+}
+
+func (r *run) writeError(err error) error {
+	var e *apply.Error
+	if !errors.As(err, &e) {
+		return err // its journal can't be trusted: a fault, and nothing was changed
+	}
+	r.result.Dirty = e.Dirty
+	return &notWritten{err}
+}
+
+// prove runs the check of each configured service.
+func (r *run) prove(ctx context.Context, c *Checked) error {
+	for _, s := range c.Plan.Services {
+		if s.Check == nil || !s.Configured {
+			continue
+		}
+		output, err := runCheck(ctx, s.Name, *s.Check)
+		for line := range strings.Lines(secret.Redact(string(output), c.secrets)) {
+			r.Log.Print(journal.Notice, s.Name+": "+strings.TrimRight(line, "\r\n"), journal.Fields{"BOOTCONF_SERVICE": s.Name})
+		}
+		if err != nil {
+			return &failed{fmt.Sprintf("the check of %s failed, every file was put back: %v", s.Name, err)}
+		}
+	}
+	return nil
+}
+
+// act has the units that are due start with their files.
+func (r *run) act(ctx context.Context, list []plan.Unit) error {
+	if !r.real() || len(list) == 0 {
+		return nil
+	}
+	return r.stage("units", func() error {
+		ctx, cancel := context.WithTimeout(ctx, unitsDeadline)
+		defer cancel()
+		var down []string
+		for _, o := range applyUnits(ctx, list) {
+			r.result.Units = append(r.result.Units, result.Unit{Name: o.Name, Action: o.Action, Result: o.Result, Detail: o.Detail})
+			text := strings.TrimSuffix(fmt.Sprintf("%s: %s, %s: %s", o.Name, o.Action, o.Result, o.Detail), ": ")
+			fields := journal.Fields{"BOOTCONF_UNIT": o.Name, "BOOTCONF_RESULT": o.Result}
+			switch {
+			case o.Failed():
+				down = append(down, strings.TrimSuffix(o.Name+": "+o.Detail, ": "))
+				r.Log.Print(journal.Error, text, fields)
+			case o.Warning():
+				r.Log.Print(journal.Warning, text, fields)
+			default:
+				r.Log.Print(journal.Info, text, fields)
+			}
+		}
+		if len(down) > 0 {
+			return &failed{"the files are in place, but not every unit runs with them: " + strings.Join(down, "; ")}
+		}
+		return nil
+	})
+}
+
+// lock locks the instance. From here on it is configured.
+func (r *run) lock(tx *apply.Tx, c *Checked, digest string, who identity.Identity) error {
+	var encoded []byte
+	if r.real() {
+		var err error
+		if encoded, err = json.Marshal(who); err != nil {
+			return fmt.Errorf("cannot encode the identity: %w", err)
+		}
+	}
+	at := now().Truncate(time.Second)
+	record := &lock.Record{
+		State:           lock.Locked,
+		Identity:        encoded,
+		UserDataSHA256:  digest,
+		Time:            at.Format(time.RFC3339),
+		BootconfVersion: version.Version,
+		Services:        c.Services(),
+		Directories:     tx.Directories(),
+	}
+	for _, f := range c.Plan.Files {
+		record.Files = append(record.Files, f.Path)
+	}
+	if err := lock.Write(r.Root, record); err != nil {
+		return &notWritten{err}
+	}
+	if err := apply.Done(r.Root); err != nil {
+		return r.writeError(err)
+	}
+	if err := r.unmark(paths.Hold); err != nil {
+		return &notWritten{err}
+	}
+	r.result.Status, r.result.Configured = result.Configured, at
+	return nil
+}
+
+// run is one run under way.
+type run struct {
+	Config
+	result *result.Result
+}
+
+// stage runs one stage and records how long it took.
+func (r *run) stage(name string, do func() error) error {
+	start := time.Now()
+	err := do()
+	took := time.Since(start)
+	r.result.Stages = append(r.result.Stages, result.Stage{Name: name, DurationMS: float64(took.Microseconds()) / 1000})
+	r.Log.Print(journal.Debug, fmt.Sprintf("%s took %v", name, took.Round(time.Microsecond)), journal.Fields{"BOOTCONF_STAGE": name})
+	return err
+}
+
+func (r *run) warn(found finding.List) {
+	for _, f := range found {
+		r.result.Warnings = append(r.result.Warnings, f)
+		r.Log.Print(journal.Warning, f.String(), journal.Fields{"BOOTCONF_PATH": f.Path})
+	}
+}
+
+// mark makes the empty file that a unit's ConditionPathExists= looks for, unless it is there.
+func (r *run) mark(path string) error {
+	if _, err := r.Root.Lstat(path); err == nil {
+		return nil
+	}
+	if err := r.Root.WriteFileVolatile(path, nil, 0o644); err != nil {
+		return fmt.Errorf("cannot make %s: %w", path, err)
+	}
+	return nil
+}
+
+func (r *run) unmark(path string) error {
+	if err := r.Root.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot remove %s: %w", path, err)
+	}
+	return nil
+}
+
+// markServices has a mark for each of services and for no other.
+func (r *run) markServices(services []string) error {
+	entries, err := r.Root.ReadDir(paths.Services)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot read %s: %w", paths.Services, err)
+	}
+	for _, e := range entries {
+		if slices.Contains(services, e.Name()) {
+			continue
+		}
+		if err := r.unmark(path.Join(paths.Services, e.Name())); err != nil {
+			return err
+		}
+	}
+	for _, s := range services {
+		if err := r.mark(path.Join(paths.Services, s)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish writes the record and says how the run ended, the outcome last.
+func (r *run) finish(err error, keep bool) {
+	r.result.Finished = now()
+	r.result.DurationMS = r.result.Finished.Sub(r.result.Started).Milliseconds()
+	r.result.PID = 0
+	r.result.Exit = ExitCode(err)
+	if err != nil {
+		r.result.Status = result.Failed
+		var found finding.List
+		errors.As(err, &found)
+		r.result.Error = &result.Error{Message: err.Error(), Findings: found}
+	}
+	if keep {
+		if e := r.result.Keep(r.Root); e != nil {
+			r.Log.Print(journal.Warning, e.Error(), nil)
+		}
+	}
+	if e := r.result.Publish(r.Root); e != nil {
+		r.Log.Print(journal.Warning, e.Error(), nil)
+	}
+}
+
+// permitted tells whether this process may configure what it is asked to.
+func (r *run) permitted() error {
+	if r.real() && os.Geteuid() != 0 {
+		return errNotRoot
+	}
+	return nil
+}
+
+// now is the time as records have it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
+
+// key is a string that is another for another instance.
+func key(who identity.Identity) string {
+	for _, id := range []string{who.InstanceID, who.UUID, who.MachineID} {
+		if id != "" {
+			return string(who.Method) + " " + id
+		}
+	}
+	return string(who.Method)
+}
+
+func runCheck(ctx context.Context, service string, check plan.Check) ([]byte, error) {
+	if m := units.Detect(); m != units.ManagerSystemd {
+		return units.NewCommand(m).RunCheck(ctx, service, check)
+	}
+	return units.NewSystemd().RunCheck(ctx, service, check)
+}
+
+func applyUnits(ctx context.Context, list []plan.Unit) []units.Outcome {
+	if m := units.Detect(); m != units.ManagerSystemd {
+		return units.NewCommand(m).Apply(ctx, list)
+	}
+	return units.NewSystemd().Apply(ctx, list)
+}

@@ -1,0 +1,16 @@
+//go:build !linux
+
+package boot
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bootconf/bootconf/internal/result"
+)
+
+// Run is for instances, and those run Linux. The commands that only look work everywhere.
+func Run(context.Context, Config) (*result.Result, error) {
+	return result.New(time.Now().UTC()), errors.New("cannot configure this machine: it doesn't run Linux")
+}

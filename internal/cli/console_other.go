@@ -1,0 +1,9 @@
+//go:build !linux
+
+package cli
+
+import "os"
+
+const noctty = 0
+
+func drain(*os.File) {}

@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/bootconf/bootconf/internal/boot"
+	"github.com/bootconf/bootconf/internal/finding"
+	"github.com/bootconf/bootconf/internal/image"
+	"github.com/bootconf/bootconf/internal/rootfs"
+)
+
+// ec2Limit is how many bytes of user data EC2 takes, before the base64 of its API (Amazon EC2 User Guide, "Run
+// commands when you launch an EC2 instance").
+const ec2Limit = 16384
+
+// maxFile bounds what is read of a file that a user names, well above anything valid.
+const maxFile = 8 << 20
+
+// imageFS is the image that the flags name: --image, or the one below --root. Disk is what its files can be compared
+// with, or nil for a bundle, which has none.
+func (e *env) imageFS() (files image.FS, disk *rootfs.Root, err error) {
+	dir := e.flags.root
+	if e.flags.image != "" {
+		if dir != "/" {
+			return nil, nil, &usageError{"--image and --root exclude each other", ""}
+		}
+		info, err := os.Stat(e.flags.image)
+		if err != nil {
+			return nil, nil, &usageError{fmt.Sprintf("cannot read --image: %v", err), ""}
+		}
+		if !info.IsDir() {
+			text, err := readFile(e.flags.image)
+			if err != nil {
+				return nil, nil, err
+			}
+			bundle, found := image.OpenBundle(e.flags.image, text)
+			if err := found.Err(); err != nil {
+				return nil, nil, boot.DefinitionsError(found)
+			}
+			return bundle, nil, nil
+		}
+		dir = e.flags.image
+	}
+	disk, err = openRoot(dir)
+	return disk, disk, err
+}
+
+func openRoot(dir string) (*rootfs.Root, error) {
+	root, err := rootfs.Open(dir)
+	if err != nil {
+		return nil, &usageError{fmt.Sprintf("cannot open the root: %v", err), ""}
+	}
+	return root, nil
+}
+
+// userData is the user data to check: FILE, standard input, or that of this instance; and its name for findings.
+func (e *env) userData(config boot.Config, img *image.Image) (name string, raw []byte, err error) {
+	if len(e.args) == 0 {
+		if e.flags.image != "" {
+			return "", nil, &usageError{"with --image the user data must be named: FILE, or - for standard input", ""}
+		}
+		raw, err = boot.Fetch(context.Background(), config, img)
+		return boot.UserDataName, raw, err
+	}
+	if e.args[0] == "-" {
+		raw, err = readAll(e.stdin)
+		return "stdin", raw, err
+	}
+	raw, err = readFile(e.args[0])
+	return e.args[0], raw, err
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, &usageError{fmt.Sprintf("cannot read: %v", err), ""}
+	}
+	defer f.Close()
+	return readAll(f)
+}
+
+func readAll(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return nil, &usageError{fmt.Sprintf("cannot read: %v", err), ""}
+	}
+	if len(text) > maxFile {
+		return nil, &usageError{fmt.Sprintf("cannot read: more than %d bytes", maxFile), ""}
+	}
+	return text, nil
+}
+
+// checked is the user data and what the code of run makes of it.
+func (e *env) checked() (name string, raw []byte, c *boot.Checked, disk *rootfs.Root, err error) {
+	files, disk, err := e.imageFS()
+	if err != nil {
+		return "", nil, nil, nil, err
+	}
+	img, program, err := boot.LoadImage(files)
+	if err != nil {
+		return "", nil, nil, nil, err
+	}
+	config, err := e.config()
+	if err != nil {
+		return "", nil, nil, nil, err
+	}
+	config.Root = disk
+	name, raw, err = e.userData(config, img)
+	if err != nil && !errors.Is(err, boot.ErrNoUserData) {
+		return name, nil, nil, nil, err
+	}
+	c, err = boot.Check(img, program, name, raw, err == nil, boot.Placeholders)
+	return name, raw, c, disk, err
+}
+
+// verdict is what validate prints as JSON.
+type verdict struct {
+	Source   string       `json:"source"`
+	Valid    bool         `json:"valid"`
+	Bytes    int          `json:"bytes"`     // of the user data as it was given
+	MaxBytes int          `json:"max_bytes"` // how many EC2 takes
+	Services []string     `json:"services"`  // those that it configures
+	Findings finding.List `json:"findings"`
+}
+
+func (e *env) validate() error {
+	name, raw, c, _, err := e.checked()
+	if e.flags.output == "json" {
+		v := verdict{Source: name, Valid: err == nil, Bytes: len(raw), MaxBytes: ec2Limit, Services: []string{}, Findings: finding.List{}}
+		if !errors.As(err, &v.Findings) && err != nil {
+			return err
+		}
+		if c != nil {
+			v.Services, v.Findings = c.Services(), append(v.Findings, c.Warnings...)
+		}
+		if jsonErr := e.json(v); jsonErr != nil || err == nil {
+			return jsonErr
+		}
+		return statusError(boot.ExitCode(err))
+	}
+	if err != nil {
+		return err
+	}
+	e.findings(c.Warnings)
+	fmt.Fprintf(e.stdout, "%s: %s, %s; %d of EC2's %d bytes\n", name, e.paint(e.stdout, green, "valid"), c.Summary(), len(raw), ec2Limit)
+	if len(raw) > ec2Limit {
+		e.hint("EC2 refuses user data of that size; gzip is understood: gzip -9 " + name)
+	}
+	return nil
+}
+
+func (e *env) schema() error {
+	files, _, err := e.imageFS()
+	if err != nil {
+		return err
+	}
+	img, _, err := boot.LoadImage(files)
+	if err != nil {
+		return err
+	}
+	return e.text(img.Schema())
+}
+
+func (e *env) bundle() error {
+	root, err := openRoot(e.flags.root)
+	if err != nil {
+		return err
+	}
+	if _, _, err := boot.LoadImage(root); err != nil {
+		return err
+	}
+	text, found := image.Bundle(root)
+	if found.Err() != nil {
+		return boot.DefinitionsError(found)
+	}
+	return e.text(text)
+}
+
+// json prints v on standard output, indented.
+func (e *env) json(v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("cannot encode the output: %w", err)
+	}
+	return e.text(append(text, '\n'))
+}
+
+func (e *env) text(text []byte) error {
+	if _, err := e.stdout.Write(text); err != nil {
+		return fmt.Errorf("cannot write the output: %w", err)
+	}
+	return nil
+}

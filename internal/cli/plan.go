@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+
+	"github.com/bootconf/bootconf/internal/plan"
+	"github.com/bootconf/bootconf/internal/rootfs"
+)
+
+// hidden stands for a line of an old file that may hold a secret of an earlier configuration.
+const hidden = "[not shown]"
+
+// planned is one file as plan prints it.
+type planned struct {
+	Service string `json:"service"`
+	Path    string `json:"path"`
+	Action  string `json:"action"` // "create", "replace", "unchanged"
+	Owner   string `json:"owner"`
+	Group   string `json:"group"`
+	Mode    string `json:"mode"`
+	Diff    string `json:"diff,omitempty"` // unified, secrets masked
+}
+
+// plannedUnit is one unit as plan prints it. Several services may name it.
+type plannedUnit struct {
+	Name     string   `json:"name"`
+	Action   string   `json:"action"` // "start after bootconf", "restart if active", "stay down"
+	Services []string `json:"services"`
+}
+
+func (e *env) plan() error {
+	_, _, c, disk, err := e.checked()
+	if err != nil {
+		return err
+	}
+	e.findings(c.Warnings)
+	files, units := []planned{}, []plannedUnit{}
+	for _, f := range c.Plan.Files {
+		p, err := compare(f, disk)
+		if err != nil {
+			return err
+		}
+		files = append(files, p)
+	}
+	for _, s := range c.Plan.Services {
+		for _, u := range s.Units {
+			units = addUnit(units, s, u)
+		}
+	}
+	if e.flags.output == "json" {
+		return e.json(struct {
+			Files []planned     `json:"files"`
+			Units []plannedUnit `json:"units"`
+		}{files, units})
+	}
+	count := map[string]int{}
+	for _, f := range files {
+		count[f.Action]++
+		fmt.Fprintf(e.stdout, "%-9s %s (%s:%s %s, service %s)\n", f.Action, f.Path, f.Owner, f.Group, f.Mode, f.Service)
+		for line := range strings.Lines(f.Diff) {
+			fmt.Fprint(e.stdout, "    "+e.paintDiff(line))
+		}
+	}
+	for _, u := range units {
+		fmt.Fprintf(e.stdout, "unit      %s: %s (for %s)\n", u.Name, u.Action, strings.Join(u.Services, ", "))
+	}
+	fmt.Fprintf(e.stdout, "%d to create, %d to replace, %d unchanged\n", count["create"], count["replace"], count["unchanged"])
+	return nil
+}
+
+// addUnit adds what becomes of u for the sake of s. A unit stays down only if none of the services that it requires
+// is configured.
+func addUnit(units []plannedUnit, s plan.Service, u plan.Unit) []plannedUnit {
+	action := "start after bootconf"
+	switch {
+	case !s.Configured && u.Requires:
+		action = staysDown
+	case !u.Order:
+		action = "restart if active"
+	}
+	i := slices.IndexFunc(units, func(p plannedUnit) bool { return p.Name == u.Name })
+	if i < 0 {
+		return append(units, plannedUnit{u.Name, action, []string{s.Name}})
+	}
+	units[i].Services = append(units[i].Services, s.Name)
+	if units[i].Action == staysDown {
+		units[i].Action = action
+	}
+	return units
+}
+
+const staysDown = "stay down"
+
+func (e *env) paintDiff(line string) string {
+	text := strings.TrimSuffix(line, "\n")
+	switch text[:min(1, len(text))] {
+	case "+":
+		return e.paint(e.stdout, green, text) + "\n"
+	case "-":
+		return e.paint(e.stdout, red, text) + "\n"
+	}
+	return line
+}
+
+// compare is what becomes of f on disk, which may be nil: then there is nothing to compare with.
+func compare(f plan.File, disk *rootfs.Root) (planned, error) {
+	p := planned{Service: f.Service, Path: f.Path, Action: "create", Owner: f.Owner, Group: f.Group, Mode: fmt.Sprintf("%04o", f.Mode.Perm())}
+	var old []byte
+	private := false
+	if disk != nil {
+		info, err := disk.Lstat(f.Path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return p, fmt.Errorf("cannot look at %s: %w", f.Path, err)
+		case !info.Mode().IsRegular():
+			p.Action, private = "replace", true
+		default:
+			p.Action, private = "replace", info.Mode().Perm()&0o004 == 0
+			if old, err = disk.ReadFile(f.Path); err != nil {
+				return p, fmt.Errorf("cannot compare with the file that is there: %w", err)
+			}
+			if string(old) == f.Content.Reveal() {
+				p.Action = "unchanged"
+			}
+		}
+	}
+	p.Diff = maskedDiff(f, string(old), private || len(f.Spans) > 0)
+	return p, nil
+}
+
+// maskedDiff is the unified diff from old to f's content, with f's secrets masked. Where oldSecret is set, lines that
+// only the old file has are not shown: which of its bytes are an earlier secret can't be known.
+func maskedDiff(f plan.File, old string, oldSecret bool) string {
+	next := f.Content.Reveal()
+	shown := maskLines(f)
+	text := string(diff.Diff("a", []byte(old), "b", []byte(next)))
+	var b strings.Builder
+	at := -1 // the index of the next line of the new content; -1: still in the header
+	for line := range strings.Lines(text) {
+		switch {
+		case strings.HasPrefix(line, "@@"):
+			fmt.Sscanf(line[strings.Index(line, "+")+1:], "%d", &at)
+			at = max(at-1, 0)
+			b.WriteString(line)
+		case at < 0: // the names of the files
+		case strings.HasPrefix(line, "-"):
+			if oldSecret {
+				line = "-" + hidden + "\n"
+			}
+			b.WriteString(line)
+		case strings.HasPrefix(line, "+"), strings.HasPrefix(line, " "):
+			b.WriteString(line[:1] + shown[at] + "\n")
+			at++
+		}
+	}
+	return b.String()
+}
+
+// maskLines is the lines of f's content with its secrets masked. A secret of several lines leaves its mask on the
+// first of them, and on each of the others.
+func maskLines(f plan.File) []string {
+	content := f.Content.Reveal()
+	var out []string
+	start := 0
+	for line := range strings.Lines(content) {
+		end := start + len(line)
+		text, at := "", start
+		for _, s := range f.Spans {
+			from, to := max(s.Start, start), min(s.End, end)
+			if from >= to {
+				continue
+			}
+			text += content[at:from] + "[secret]"
+			at = to
+		}
+		out = append(out, strings.TrimSuffix(text+content[at:end], "\n"))
+		start = end
+	}
+	return out
+}
