@@ -148,7 +148,7 @@ type lifted struct {
 	path string
 }
 
-func (p place) path() string { return path.Join(p.dir.path, p.name) }
+func (p place) where() string { return path.Join(p.dir.path, p.name) }
 
 // Begin compares the plan with the disk and writes nothing, unless a transaction was left over that has to be undone.
 // An error that isn't from such a recovery is of type *Error: a file can't be put where the plan wants it. Ordinary
@@ -371,7 +371,7 @@ func (tx *Tx) needs(dir string) bool {
 // lift has an immutable flag taken off that an earlier configuration put on. One that the image's author set stands.
 func (tx *Tx) lift(o *op, info rootfs.Info) {
 	if info.Immutable() && slices.Contains(tx.opts.Files, o.path) {
-		tx.lifts = append(tx.lifts, lifted{o.dir.d, o.name, o.place.path()})
+		tx.lifts = append(tx.lifts, lifted{o.dir.d, o.name, o.where()})
 	}
 }
 

@@ -386,6 +386,24 @@ func TestUnknownOwner(t *testing.T) {
 	}
 }
 
+// A file of the same size is compared to its end.
+func TestSameSize(t *testing.T) {
+	long := strings.Repeat("x", 100000)
+	for now, planned := range map[string]string{"same": "sane", long + "1": long + "2", "1" + long: "2" + long, "": "", long: long} {
+		dir := old(t)
+		p := &plan.Plan{Files: []plan.File{file("/etc/app/x", now, 0o644)}}
+		root := open(t, dir)
+		must(t, errorOf(run(root, p, Options{})))
+		must(t, Done(root))
+		p.Files[0].Content = secret.New(planned)
+		tx, err := run(root, p, Options{})
+		must(t, err)
+		if got, _ := os.ReadFile(dir + "/etc/app/x"); string(got) != planned || (tx.Files()[0].Action == Unchanged) != (now == planned) {
+			t.Errorf("%.10q: %v, and the file is %.10q, want %.10q", now, tx.Files(), got, planned)
+		}
+	}
+}
+
 // A lost journal leaves files beside, which must never be taken for those of this transaction.
 func TestLeftOver(t *testing.T) {
 	dir := old(t)

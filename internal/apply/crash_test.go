@@ -97,10 +97,10 @@ func TestCrashTwice(t *testing.T) {
 		o := theOptions
 		o.Identity, o.UserDataSHA256 = c.identity, c.userData
 		want := again(t, o)
-		for n := 0; ; n += 5 {
+		for n := 0; ; n += 7 {
 			first := true // the second run's point 0
 			dead := false
-			for m := 0; ; m += 4 {
+			for m := 0; ; m += 5 {
 				dir := oldInMemory(t)
 				root := open(t, dir)
 				died := dieAfter(root, n)
@@ -130,7 +130,7 @@ func TestCrashTwice(t *testing.T) {
 		}
 	}
 	t.Logf("%d points", points)
-	if points < 1000 {
+	if points < 500 {
 		t.Errorf("%d points only", points)
 	}
 }

@@ -194,4 +194,9 @@ func (s *stored) read(state string) error {
 }
 
 // forget removes the journal, and with it the transaction.
-func forget(dir *rootfs.Dir, state string) error { return absent(dir.Remove(state)) }
+func forget(dir *rootfs.Dir, state string) error {
+	if err := dir.Remove(state); err != unix.ENOENT {
+		return err
+	}
+	return nil
+}

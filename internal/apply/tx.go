@@ -91,7 +91,7 @@ func (tx *Tx) begin(owed []string) error {
 		}
 	}
 	for _, o := range tx.ops {
-		j.steps = append(j.steps, step{o.verb, o.place.path()})
+		j.steps = append(j.steps, step{o.verb, o.where()})
 	}
 	for _, p := range tx.rmdirs {
 		j.steps = append(j.steps, step{rmdir, p})

@@ -220,40 +220,45 @@ func undo(store *rootfs.Dir, state string, changes []change) error {
 func (c change) undo() error {
 	switch c.verb {
 	case lift:
-		return absent(c.d.SetImmutable(c.name, true))
+		return c.unless(c.name, c.d.SetImmutable(c.name, true))
 	case mkdir:
 		err := c.d.Rmdir(c.name)
 		if err == unix.ENOTEMPTY || err == unix.EEXIST || err == unix.ENOTDIR { // someone else's by now
 			return nil
 		}
-		return absent(err)
+		return c.unless(c.name, err)
 	case create:
 		err := c.d.Remove(stagedName(c.name))
-		if err == unix.ENOENT { // it was renamed
-			err = absent(c.d.Remove(c.name))
-			if err == unix.EISDIR { // someone else's
-				return nil
-			}
-		}
-		return err
-	case replace:
-		if err := absent(c.d.Remove(stagedName(c.name))); err != nil {
+		if err == nil || c.unless(stagedName(c.name), err) != nil {
 			return err
 		}
-		if err := absent(c.d.Rename(oldName(c.name), c.name)); err != nil {
+		err = c.d.Remove(c.name) // it was renamed
+		if err == unix.EISDIR {  // someone else's
+			return nil
+		}
+		return c.unless(c.name, err)
+	case replace:
+		if err := c.unless(stagedName(c.name), c.d.Remove(stagedName(c.name))); err != nil {
+			return err
+		}
+		if err := c.unless(oldName(c.name), c.d.Rename(oldName(c.name), c.name)); err != nil {
 			return err
 		}
 		// If both were names of the same file, the rename has done nothing.
-		return absent(c.d.Remove(oldName(c.name)))
+		return c.unless(oldName(c.name), c.d.Remove(oldName(c.name)))
 	case remove:
-		return absent(c.d.Rename(oldName(c.name), c.name))
+		return c.unless(oldName(c.name), c.d.Rename(oldName(c.name), c.name))
 	}
 	return nil
 }
 
-// absent takes it for done that there is nothing to do.
-func absent(err error) error {
-	if err == unix.ENOENT {
+// unless is err unless there is nothing of that name, and so nothing to undo: a read-only file system refuses to
+// remove even what isn't there.
+func (c change) unless(name string, err error) error {
+	if err == nil || err == unix.ENOENT {
+		return nil
+	}
+	if _, e := c.d.Stat(name); e == unix.ENOENT {
 		return nil
 	}
 	return err

@@ -7,14 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rogpeppe/go-internal/diff"
-
 	"github.com/bootconf/bootconf/internal/plan"
 	"github.com/bootconf/bootconf/internal/rootfs"
 )
-
-// hidden stands for a line of an old file that may hold a secret of an earlier configuration.
-const hidden = "[not shown]"
 
 // planned is one file as plan prints it.
 type planned struct {
@@ -126,62 +121,11 @@ func compare(f plan.File, disk *rootfs.Root) (planned, error) {
 			if old, err = disk.ReadFile(f.Path); err != nil {
 				return p, fmt.Errorf("cannot compare with the file that is there: %w", err)
 			}
-			if string(old) == f.Content.Reveal() {
+			if f.Same(old) {
 				p.Action = "unchanged"
 			}
 		}
 	}
-	p.Diff = maskedDiff(f, string(old), private || len(f.Spans) > 0)
+	p.Diff = f.Diff(old, private)
 	return p, nil
-}
-
-// maskedDiff is the unified diff from old to f's content, with f's secrets masked. Where oldSecret is set, lines that
-// only the old file has are not shown: which of its bytes are an earlier secret can't be known.
-func maskedDiff(f plan.File, old string, oldSecret bool) string {
-	next := f.Content.Reveal()
-	shown := maskLines(f)
-	text := string(diff.Diff("a", []byte(old), "b", []byte(next)))
-	var b strings.Builder
-	at := -1 // the index of the next line of the new content; -1: still in the header
-	for line := range strings.Lines(text) {
-		switch {
-		case strings.HasPrefix(line, "@@"):
-			fmt.Sscanf(line[strings.Index(line, "+")+1:], "%d", &at)
-			at = max(at-1, 0)
-			b.WriteString(line)
-		case at < 0: // the names of the files
-		case strings.HasPrefix(line, "-"):
-			if oldSecret {
-				line = "-" + hidden + "\n"
-			}
-			b.WriteString(line)
-		case strings.HasPrefix(line, "+"), strings.HasPrefix(line, " "):
-			b.WriteString(line[:1] + shown[at] + "\n")
-			at++
-		}
-	}
-	return b.String()
-}
-
-// maskLines is the lines of f's content with its secrets masked. A secret of several lines leaves its mask on the
-// first of them, and on each of the others.
-func maskLines(f plan.File) []string {
-	content := f.Content.Reveal()
-	var out []string
-	start := 0
-	for line := range strings.Lines(content) {
-		end := start + len(line)
-		text, at := "", start
-		for _, s := range f.Spans {
-			from, to := max(s.Start, start), min(s.End, end)
-			if from >= to {
-				continue
-			}
-			text += content[at:from] + "[secret]"
-			at = to
-		}
-		out = append(out, strings.TrimSuffix(text+content[at:end], "\n"))
-		start = end
-	}
-	return out
 }

@@ -37,16 +37,16 @@ func Parse(source string, text []byte) (*Node, finding.List) {
 	// AllowInvalidUTF8, AllowDuplicateNames: the decoder would stop at the first; the parser reports each.
 	p.dec = jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if len(bytes.TrimSpace(text)) == 0 {
-		p.report(len(text), "", "is empty: must be a JSON value")
+		p.report(len(text), nil, "is empty: must be a JSON value")
 		return nil, p.found
 	}
-	n, err := p.value("", 0)
+	n, err := p.value(nil, 0)
 	if err == nil {
 		end := p.next()
 		if _, err = p.dec.ReadToken(); err == io.EOF {
 			return n, p.found
 		}
-		p.report(end, "", "must end after the JSON value; remove what follows")
+		p.report(end, nil, "must end after the JSON value; remove what follows")
 		return nil, p.found
 	}
 	if !errors.Is(err, errReported) {
@@ -76,8 +76,26 @@ func (p *parser) pos(offset int) finding.Pos {
 	return finding.Pos{Line: line + 1, Column: offset - start + 1}
 }
 
-func (p *parser) report(offset int, path, format string, args ...any) {
-	p.found = append(p.found, finding.Finding{Source: p.source, Pos: p.pos(offset), Path: path, Message: fmt.Sprintf(format, args...)})
+func (p *parser) report(offset int, at *place, format string, args ...any) {
+	p.found = append(p.found, finding.Finding{Source: p.source, Pos: p.pos(offset), Path: at.path(), Message: fmt.Sprintf(format, args...)})
+}
+
+// place is where in the document the reading is. Its path is only put together for a finding.
+type place struct {
+	parent *place // nil: this is a key or an element of the document itself
+	key    string // of an object
+	index  int    // of an array
+	array  bool
+}
+
+func (at *place) path() string {
+	switch {
+	case at == nil:
+		return ""
+	case at.array:
+		return JoinIndex(at.parent.path(), at.index)
+	}
+	return Join(at.parent.path(), at.key)
 }
 
 // next is the offset of the next token: behind blanks and the separator that the decoder reads along with it.
@@ -89,14 +107,14 @@ func (p *parser) next() int {
 	return i
 }
 
-func (p *parser) value(path string, depth int) (*Node, error) {
+func (p *parser) value(path *place, depth int) (*Node, error) {
 	kind := p.dec.PeekKind()
 	if p.values++; p.values > MaxValues {
 		p.report(p.next(), path, "must not have more than %d values", MaxValues)
 		return nil, errReported
 	}
 	if len(p.found) >= MaxFindings {
-		p.report(p.next(), "", "has more faults than the %d above; the rest is not read", MaxFindings)
+		p.report(p.next(), nil, "has more faults than the %d above; the rest is not read", MaxFindings)
 		return nil, errReported
 	}
 	switch kind {
@@ -132,9 +150,9 @@ func (p *parser) value(path string, depth int) (*Node, error) {
 	return n, nil
 }
 
-func (p *parser) array(n *Node, path string, depth int) error {
+func (p *parser) array(n *Node, path *place, depth int) error {
 	for p.dec.PeekKind() != ']' {
-		v, err := p.value(JoinIndex(path, len(n.Items)), depth+1)
+		v, err := p.value(&place{parent: path, index: len(n.Items), array: true}, depth+1)
 		if err != nil {
 			return err
 		}
@@ -144,8 +162,8 @@ func (p *parser) array(n *Node, path string, depth int) error {
 	return err
 }
 
-func (p *parser) object(n *Node, path string, depth int) error {
-	first := map[string]finding.Pos{}
+func (p *parser) object(n *Node, path *place, depth int) error {
+	var seen map[string]int // the index of each name's member, once there are too many to go through
 	for p.dec.PeekKind() != '}' {
 		start := p.next()
 		raw, err := p.dec.ReadValue() // the decoder sees to it that a name is a string
@@ -153,24 +171,52 @@ func (p *parser) object(n *Node, path string, depth int) error {
 			return err
 		}
 		name := p.unquote(raw, start, path)
-		v, err := p.value(Join(path, name), depth+1)
+		at := &place{parent: path, key: name}
+		v, err := p.value(at, depth+1)
 		if err != nil {
 			return err
 		}
-		if before, twice := first[name]; twice {
-			p.report(start, Join(path, name), "stands twice, first in line %d, column %d; keep one", before.Line, before.Column)
+		if before, twice := member(n, seen, name); twice {
+			p.report(start, at, "stands twice, first in line %d, column %d; keep one", before.Line, before.Column)
 			continue
 		}
-		first[name] = p.pos(start)
 		n.Members = append(n.Members, Member{name, p.pos(start), v})
+		if len(n.Members) == manyMembers {
+			seen = map[string]int{}
+			for i := range n.Members {
+				seen[n.Members[i].Name] = i
+			}
+		} else if seen != nil {
+			seen[name] = len(n.Members) - 1
+		}
 	}
 	_, err := p.dec.ReadToken()
 	return err
 }
 
+// manyMembers is where a map becomes faster than going through the names.
+const manyMembers = 16
+
+// member is where n has that name already.
+func member(n *Node, seen map[string]int, name string) (finding.Pos, bool) {
+	if seen != nil {
+		i, ok := seen[name]
+		if !ok {
+			return finding.Pos{}, false
+		}
+		return n.Members[i].Pos, true
+	}
+	for i := range n.Members {
+		if n.Members[i].Name == name {
+			return n.Members[i].Pos, true
+		}
+	}
+	return finding.Pos{}, false
+}
+
 // unquote is the string that raw, a JSON string at offset start, stands for. One that is no UTF-8, or escapes half a
 // surrogate pair, is reported: any replacement would be a silent change.
-func (p *parser) unquote(raw []byte, start int, path string) string {
+func (p *parser) unquote(raw []byte, start int, path *place) string {
 	for i := 0; i < len(raw); {
 		r, size := utf8.DecodeRune(raw[i:])
 		if r == utf8.RuneError && size == 1 {
@@ -195,7 +241,7 @@ func (p *parser) syntax(err error) {
 		at = int(s.ByteOffset)
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || at >= len(p.text) {
-		p.report(len(p.text), "", "ends within the JSON value; is the text cut off?")
+		p.report(len(p.text), nil, "ends within the JSON value; is the text cut off?")
 		return
 	}
 	c := p.text[at]
@@ -203,17 +249,17 @@ func (p *parser) syntax(err error) {
 	after := bytes.TrimLeft(p.text[at+1:], " \t\r\n")
 	switch {
 	case c == '/' || c == '#':
-		p.report(at, "", "JSON has no comments; use a key that starts with x- instead")
+		p.report(at, nil, "JSON has no comments; use a key that starts with x- instead")
 	case c == ',' && len(after) > 0 && (after[0] == '}' || after[0] == ']'):
-		p.report(at, "", "remove the comma before the closing bracket")
+		p.report(at, nil, "remove the comma before the closing bracket")
 	case c == '\'':
-		p.report(at, "", `strings and names stand in double quotes: "…"`)
+		p.report(at, nil, `strings and names stand in double quotes: "…"`)
 	case p.inString(at):
-		p.report(at, "", `a string holds a control character or an escape that JSON does not have; write \n, \t or \u00XX`)
+		p.report(at, nil, `a string holds a control character or an escape that JSON does not have; write \n, \t or \u00XX`)
 	case slices.Contains([]byte(`"{[`), c) && len(before) > 0 && slices.Contains([]byte(`"}]`), before[len(before)-1]):
-		p.report(at, "", "a comma or a colon is missing before this")
+		p.report(at, nil, "a comma or a colon is missing before this")
 	default:
-		p.report(at, "", "is no JSON here: expected a value, a name in double quotes, a comma or a closing bracket")
+		p.report(at, nil, "is no JSON here: expected a value, a name in double quotes, a comma or a closing bracket")
 	}
 }
 

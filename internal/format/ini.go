@@ -37,10 +37,16 @@ const (
 	iniSingleEscape              // iniSingle + 1
 )
 
-// maxINILine is the longest line that MySQL takes whole. What is behind that it reads as a line of its own.
-const maxINILine = 4094
+// The longest lines: libpq fails at a longer one, MySQL reads what is behind that as a line of its own.
+const (
+	maxINILine   = 1022
+	maxMySQLLine = 4094
+)
 
-const tooLongINI = "is longer than the 4094 bytes that MySQL reads of a line"
+const (
+	tooLongINI   = "is longer than the 1022 bytes that libpq takes of a line"
+	tooLongMySQL = "is longer than the 4094 bytes that MySQL reads of a line"
+)
 
 func (ini) Start() State { return State{} }
 
@@ -213,8 +219,8 @@ func iniFault(s string) string {
 // mysqlBody writes what goes between quotes of MySQL; set is what needs a backslash there.
 func mysqlBody(set string) func(s string) (string, error) {
 	return func(s string) (string, error) {
-		if len(s) > maxINILine {
-			return "", refuse(tooLongINI)
+		if len(s) > maxMySQLLine {
+			return "", refuse(tooLongMySQL)
 		}
 		s = backslashed(s, set)
 		s = strings.NewReplacer("\n", `\n`, "\t", `\t`, "\r", `\r`, "\b", `\b`).Replace(s)
@@ -301,7 +307,7 @@ func (f ini) Parse(file []byte) error {
 	if err := reread(f, file); err != nil {
 		return err
 	}
-	if err := longLine(file, maxINILine, "MySQL"); err != nil {
+	if err := longLine(file, maxMySQLLine, "MySQL"); err != nil {
 		return err
 	}
 	section, seen, n := "", map[string]bool{}, 0
@@ -318,6 +324,9 @@ func (f ini) Parse(file []byte) error {
 		} else if value = strings.Trim(value, " \t"); value == "" || value[0] != '"' && value[0] != '\'' {
 			if message := iniFault(value); message != "" {
 				return fmt.Errorf("line %d: the value %s", n, message)
+			}
+			if len(text) > maxINILine {
+				return fmt.Errorf("line %d: %s", n, tooLongINI)
 			}
 		}
 		if seen[name] {

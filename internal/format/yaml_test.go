@@ -221,7 +221,7 @@ func yamlUnquote(s string) (string, error) {
 }
 
 func checkYAMLRoundTrip(t testing.TB, value string) {
-	for _, c := range [][2]string{{"a: ", "\nb: 1\n"}, {"a: \"x%<", "%<\"\nb: 1\n"}, {"- [", ", 1]\n"}, {"a: 'x", "y'\nb: 1\n"}, {"- c: {d: ", "}\n"}} {
+	for _, c := range [][2]string{{"a: ", "\nb: 1\n"}, {"a: \"x%<", "\"\nb: 1\n"}, {"a: \"%<x", "%<\"\nb: 1\n"}, {"- [", ", 1]\n"}, {"a: 'x", "y'\nb: 1\n"}, {"- c: {d: ", "}\n"}} {
 		file, err := fill(t, yaml{}, c[0]+marker+c[1], str(value))
 		if err != nil {
 			continue
@@ -231,10 +231,10 @@ func checkYAMLRoundTrip(t testing.TB, value string) {
 		}
 		literal := strings.TrimSuffix(strings.TrimPrefix(file, c[0]), c[1])
 		got := ""
-		switch c[0][len(c[0])-1] {
-		case '<':
+		switch {
+		case strings.Contains(c[0], `"`):
 			got, err = yamlUnquote(literal)
-		case 'x':
+		case strings.Contains(c[0], "'"):
 			got = strings.ReplaceAll(literal, "''", "'")
 		default:
 			got, err = yamlUnquote(literal[1 : len(literal)-1])

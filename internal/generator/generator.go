@@ -141,8 +141,14 @@ func (u *listed) dropIn() string {
 		if u.requires {
 			// Requires= would start bootconf again where it failed.
 			b.WriteString("Requisite=" + unit + "\n")
+			// "|": one of several is enough. A single one is no such condition, since any other of that sort, which the
+			// unit may bring, would do in its place.
+			alternative := "|"
+			if len(u.services) == 1 {
+				alternative = ""
+			}
 			for _, service := range u.services {
-				b.WriteString("ConditionPathExists=|" + paths.Services + "/" + service + "\n")
+				b.WriteString("ConditionPathExists=" + alternative + paths.Services + "/" + service + "\n")
 			}
 		}
 	}

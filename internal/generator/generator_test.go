@@ -77,6 +77,9 @@ const (
 
 func configured(services ...string) string {
 	var b strings.Builder
+	if len(services) == 1 {
+		return "ConditionPathExists=/run/bootconf/services/" + services[0] + "\n"
+	}
 	for _, s := range services {
 		b.WriteString("ConditionPathExists=|/run/bootconf/services/" + s + "\n")
 	}

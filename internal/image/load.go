@@ -333,7 +333,10 @@ func suggest(word string, candidates []string) string {
 	if near := finding.Nearest(word, candidates); near != "" {
 		return `; did you mean "` + near + `"?`
 	}
-	if len(candidates) == 0 || len(candidates) > 12 {
+	switch {
+	case len(candidates) == 1:
+		return "; known is " + candidates[0]
+	case len(candidates) == 0 || len(candidates) > 12:
 		return ""
 	}
 	return "; known are " + strings.Join(candidates, ", ")

@@ -394,3 +394,20 @@ func BenchmarkLoadPolicy(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkLoad(b *testing.B) {
+	fsys := write(b, with(map[string]string{
+		PolicyPath:             `{"source": "ec2"}`,
+		"database":             `{"kind": "database", "required": true, "files": [{"path": "/etc/windtrap/database.env", "template": "database/env", "mode": "0640"}]}`,
+		"amqp":                 `{"kind": "amqp", "files": [{"path": "/etc/windtrap/amqp.env", "template": "amqp/env"}]}`,
+		"logs":                 `{"kind": "syslog", "files": [{"path": "/etc/syslog-ng/conf.d/50-remote.conf", "template": "syslog/syslog_ng"}]}`,
+		"windtrap":             `{"uses": ["database"], "files": [{"path": "/etc/windtrap/all.json", "format": "json"}], "units": ["windtrap.service"]}`,
+		"windtrap/schema.json": `{"type": "object", "properties": {"public_url": {"type": "string", "format": "uri"}}, "additionalProperties": false}`,
+	}))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, found := Load(fsys); len(found) > 0 {
+			b.Fatal(found)
+		}
+	}
+}

@@ -22,7 +22,10 @@ func (i *Image) Schema() []byte {
 			ref.Set("description", text(s.Description))
 		}
 		if s.Default != nil {
-			ref.Set("default", s.Default)
+			// A default with a secret is the image's own business.
+			if section, _ := s.Schema.Prepare(s.Default, "", ""); len(section.Secrets(nil)) == 0 {
+				ref.Set("default", s.Default)
+			}
 		}
 		properties.Set(s.Name, ref)
 		if s.Required && s.Default == nil {

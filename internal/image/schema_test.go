@@ -2,10 +2,13 @@ package image
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/bootconf/bootconf/internal/document"
 )
 
 // TestSchema asks another implementation what an editor would say with the exported schema.
@@ -19,7 +22,8 @@ func TestSchema(t *testing.T) {
 		"windtrap": `{}`,
 		"windtrap/schema.json": `{"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "windtrap", "$defs": {"port": {"type": "integer", "maximum": 9}},
 			"properties": {"a": {"$ref": "#/$defs/port"}, "b": {"$ref": "#/properties/a"}, "in": {"$ref": "#"}}, "additionalProperties": false}`,
-		"plain": `{}`,
+		"plain":  `{}`,
+		"secret": `{"kind": "amqp", "default": "amqp://u:s3cr3t@h"}`,
 	}
 	for _, c := range []struct {
 		policy, doc string
@@ -70,8 +74,30 @@ func TestSchema(t *testing.T) {
 				t.Errorf("the schema has a keyword of our own: %s", ours)
 			}
 		}
+		if strings.Contains(string(text), "s3cr3t@h") || !strings.Contains(string(text), `"host": "logs.internal"`) {
+			t.Error("a default with a secret is there, or one without is not")
+		}
 		if !strings.Contains(string(text), "the shop's database") {
 			t.Error("the description of the service is not there")
 		}
+	}
+}
+
+// TestDocumented loads the example of docs/schema.
+func TestDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/schema/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	img, found := Load(write(t, with(map[string]string{"cache": `{}`, "cache/schema.json": example})))
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	url, _ := document.Parse("d", []byte(`"rediss://:p@redis.internal/3?cacert=/ca.pem"`))
+	n, found := img.Services[0].Schema.Prepare(url, "d", "cache")
+	if len(found) > 0 || n.Get("db").Plain() != "3" || n.Get("tls").Get("ca_file").Plain() != "/ca.pem" || n.Get("port").Plain() != "6379" {
+		t.Errorf("got %s, %v", n.Get("db").Plain(), found)
 	}
 }

@@ -52,16 +52,6 @@ type Unit struct {
 	Order    bool // the unit is ordered after bootconf.service; if not, it is restarted
 }
 
-// Masked is the content with each part that came from a secret replaced by the mask.
-func (f File) Masked() string {
-	content, out, at := f.Content.Reveal(), "", 0
-	for _, s := range f.Spans {
-		out += content[at:s.Start] + secret.Mask
-		at = s.End
-	}
-	return out + content[at:]
-}
-
 // Secrets is the parts of the content that came from secrets, as they are written there: quoted and escaped.
 func (f File) Secrets() []secret.Text {
 	content := f.Content.Reveal()

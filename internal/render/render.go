@@ -173,7 +173,7 @@ func (f *file) render(def *image.Service, data template.Data) ([]format.Piece, f
 		text = append(text, p.Text...)
 	}
 	if err := f.format.Parse(text); err != nil {
-		return nil, finding.List{{Source: f.source(def), Message: fmt.Sprintf("makes a broken %s of this user data, which %s is to be: %v", f.def.Format, f.def.Path, err)}}
+		return nil, finding.List{{Source: f.source(def), Message: fmt.Sprintf("makes a file that is no %s (%s): %v", f.def.Format, f.def.Path, err)}}
 	}
 	return pieces, nil
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -60,7 +61,7 @@ func TestResolve(t *testing.T) {
 		"etc/up -> ../../../../../../../outside/secret", "etc/out -> TOP/outside/secret", "etc/outdir -> TOP/outside",
 		"etc/updir -> ../../outside", "loop -> loop", "loopdir -> loopdir/x", "ping -> /pong", "pong -> ping",
 		"dangling -> /nowhere", "etc/self -> .", "etc/top -> /", "etc/slash -> /run/", "etc/dotdot -> /etc/../run/file",
-		"deep -> etc/top/etc/self/top/var/run/file",
+		"deep -> etc/top/etc/self/top/var/run/file", "etc/app/sub/",
 	)...)
 	for _, c := range []struct {
 		path string
@@ -72,6 +73,7 @@ func TestResolve(t *testing.T) {
 		{path: "/etc//./file", want: "etc/file"},
 		{path: "/../../etc/file", want: "etc/file"},
 		{path: "/etc/../run/file", want: "run/file"},
+		{path: "/etc/app/sub/../../file", want: "etc/file"},
 		{path: "/var/run/file", want: "run/file"},
 		{path: "/var/run/../etc/file", want: "etc/file"}, // ".." of where the link leads
 		{path: "/etc/abs", want: "etc/file"},
@@ -148,6 +150,10 @@ func TestReadFile(t *testing.T) {
 	}
 	if _, err := root.ReadFileMax("/big", 999); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("1000 of 999: %v", err)
+	}
+	must(t, os.Truncate(dir+"/big", 1<<40))
+	if _, err := root.ReadFile("/big"); !errors.Is(err, ErrTooLarge) { // and takes no memory
+		t.Errorf("1 TiB: %v", err)
 	}
 	if _, err := root.ReadFile("/fifo"); err == nil { // and it must return
 		t.Error("a FIFO was read")
@@ -314,10 +320,11 @@ func TestSwap(t *testing.T) {
 			os.Rename(dir+"/spare", dir+"/etc/app")
 			os.Rename(dir+"/etc/app", dir+"/spare")
 			os.Rename(dir+"/etc/tmp", dir+"/etc/app")
+			runtime.Gosched()
 		}
 	}()
 	read, wrote := 0, 0
-	for i := 0; i < 20000 && (i < 2000 || read < 100 || wrote < 100); i++ {
+	for i := 0; i < 1000 || read < 30 || wrote < 30; i++ {
 		got, err := root.ReadFile("/etc/app/secret")
 		if string(got) == "outside" {
 			t.Fatal("read a file that is outside")
@@ -333,8 +340,8 @@ func TestSwap(t *testing.T) {
 		}
 	}
 	close(stop)
-	if n := <-stopped; n < 10 || read < 100 || wrote < 100 {
-		t.Fatalf("%d swaps, %d reads, %d writes: nothing was tried", n, read, wrote)
+	if n := <-stopped; n < 10 {
+		t.Fatalf("%d swaps: nothing was tried", n)
 	}
 	entries, err := os.ReadDir(outside)
 	must(t, err)
@@ -383,6 +390,9 @@ func TestOpenDeepest(t *testing.T) {
 			t.Errorf("%s: %s, %q", c.path, d.Path(), missing)
 		}
 		d.Close()
+	}
+	if _, _, err := root.OpenDeepest("/etc/a/../b"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("up from a directory that is missing: %v", err)
 	}
 	must(t, root.MkdirAll("/etc/app/conf.d", 0o700))
 	if info, err := os.Stat(dir + "/srv/app/conf.d"); err != nil || info.Mode().Perm() != 0o700 {

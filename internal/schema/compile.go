@@ -71,7 +71,7 @@ func (c *compiler) schema(n *document.Node, path string) *Schema {
 		return s
 	}
 	s := &Schema{
-		node: n, source: c.source, facts: c.facts,
+		node: n, facts: c.facts,
 		minLength: none, maxLength: none, minItems: none, maxItems: none,
 		minContains: none, maxContains: none, minProperties: none, maxProperties: none,
 	}
@@ -237,7 +237,7 @@ func (c *compiler) keyword(s *Schema, m document.Member, path string) {
 		}
 	case "normalize":
 		if c.oneOf(v, path, "no such normalization", []string{"url"}) != "" {
-			s.urls, c.facts.urls = &urlMap{}, true
+			s.urls, c.facts.urls, c.facts.secrets = &urlMap{}, true, true
 		}
 	case "urlParts": // read once all properties are known
 		c.facts.urls = true

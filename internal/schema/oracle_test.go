@@ -12,7 +12,7 @@ import (
 
 // TestOracle compares verdicts on generated schemas and values with another implementation.
 func TestOracle(t *testing.T) {
-	const schemas, values = 1500, 8
+	const schemas, values = 800, 8
 	g := generator{rand.New(rand.NewPCG(1, 2))}
 	fitting := 0
 	for range schemas {

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"slices"
 	"sort"
 	"strings"
 
@@ -62,9 +61,10 @@ type preparer struct {
 	facts    *facts
 	keepPos  bool
 	urls     []urlSection
+	taken    map[*document.Node]bool // the nodes of urls
 	defaults int
 	marked   map[pair]bool
-	sealed   []*document.Node // objects that stand for a secret
+	sealed   map[*document.Node]bool // objects that stand for a secret
 }
 
 // unique drops findings that two schemas of the same value agree on.
@@ -285,9 +285,10 @@ func (p *preparer) mark(s *Schema, n *document.Node) {
 // findSealed gathers what stands for a sealed value in a secret: objects of one key that starts with $.
 func (p *preparer) findSealed(n *document.Node) {
 	if isSealed(n) {
-		if !slices.Contains(p.sealed, n) {
-			p.sealed = append(p.sealed, n)
+		if p.sealed == nil {
+			p.sealed = map[*document.Node]bool{}
 		}
+		p.sealed[n] = true
 		return
 	}
 	for _, item := range n.Items {
@@ -307,7 +308,7 @@ func (p *preparer) refuseSealed(n *document.Node, path string) {
 	if len(p.sealed) == 0 {
 		return
 	}
-	if slices.Contains(p.sealed, n) {
+	if p.sealed[n] {
 		p.fail(n.Pos, path, "%s is reserved, and this version cannot open it; give the value itself", n.Members[0].Name)
 		if p.reported == nil {
 			p.reported = map[*document.Node]bool{}

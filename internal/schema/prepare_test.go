@@ -1,6 +1,8 @@
 package schema
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/bootconf/bootconf/internal/document"
@@ -24,6 +26,8 @@ func TestPrepare(t *testing.T) {
 		{"default of the alternative that fits", `{"oneOf":[{"properties":{"t":{"const":"a"},"n":{"default":1}},"required":["t"]},{"properties":{"t":{"const":"b"},"n":{"default":2}},"required":["t"]}]}`,
 			`{"t":"b"}`, `{t:b n:2}`},
 		{"default of what depends", `{"dependentSchemas":{"a":{"properties":{"b":{"default":1}}}}}`, `{"a":0}`, `{a:0 b:1}`},
+		{"default that decides a reference", `{"$defs":{"has":{"required":["a"]}},"allOf":[{"if":{"$ref":"#/$defs/has"},"else":{"properties":{"a":{"default":1}}}},
+			{"if":{"$ref":"#/$defs/has"},"then":{"properties":{"b":{"default":2}}}}]}`, `{}`, `{a:1 b:2}`},
 		{"no default without the object", `{"properties":{"tls":{"properties":{"mode":{"default":"x"}}}}}`, `{}`, `{}`},
 		{"secret", `{"properties":{"a":{"writeOnly":true},"b":{}}}`, `{"a":{"x":["y",1]},"b":"z"}`, `{a:{x:[y* 1*]*}* b:z}`},
 		{"secret of a reference", `{"$defs":{"s":{"writeOnly":true}},"items":{"$ref":"#/$defs/s"}}`, `["x"]`, `[x*]`},
@@ -35,6 +39,7 @@ func TestPrepare(t *testing.T) {
 		{"secret that is left over", `{"unevaluatedProperties":{"writeOnly":true}}`, `{"a":"x"}`, `{a:x*}`},
 		{"secret of the wrong type", `{"properties":{"a":{"type":"string","writeOnly":true}}}`, `{"a":["x"]}`, `{a:[x*]*}`},
 		{"secret in a recursive schema", `{"properties":{"in":{"$ref":"#"},"a":{"writeOnly":true}}}`, `{"in":{"in":{"a":"x"}}}`, `{in:{in:{a:x*}}}`},
+		{"a URL that can't be read may hold a secret", `{"normalize":"url","properties":{"url":{},"scheme":{},"host":{}}}`, `"x://y@/"`, `{url:x://y@/*}`},
 		{"what has no place may be a secret", `{"properties":{"password":{"writeOnly":true}},"additionalProperties":false}`, `{"pasword":"x"}`, `{pasword:x*}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -92,5 +97,57 @@ func TestExport(t *testing.T) {
 	}
 	if n, found := document.Parse("", s.JSON()); len(found) > 0 || n.Get("$schema") == nil {
 		t.Errorf("JSON: %v", found)
+	}
+}
+
+// TestLarge shows that the largest documents come to an end in no time worth measuring; the test run itself has a
+// deadline.
+func TestLarge(t *testing.T) {
+	const size, values = 1 << 20, document.MaxValues/2 - 10
+	repeat := func(open, each, end string) string {
+		count := size / len(each)
+		if strings.HasSuffix(each, ",") {
+			count = min(count, values)
+		}
+		return open + strings.Repeat(each, count) + end
+	}
+	numbered := func(format string) string {
+		var b strings.Builder
+		for i := 0; b.Len() < size && i < values; i++ {
+			fmt.Fprintf(&b, format, i)
+		}
+		return strings.TrimSuffix(b.String(), ",")
+	}
+	env, database := kind(t, "env"), kind(t, "database")
+	urls, found := Compile(parse(t, `{"items":`+own+`}`), "own")
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	list, found := Compile(parse(t, `{"uniqueItems":true,"items":{"anyOf":[{"type":"string"},{"$ref":"#"}]}}`), "list")
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	for _, c := range []struct {
+		name   string
+		schema *Schema
+		text   string
+	}{
+		{"variables", env, "{" + numbered(`"A%d":1,`) + "}"},
+		{"sealed", env, "{" + numbered(`"A%d":{"$a":1},`) + "}"},
+		{"wrong", env, "{" + numbered(`"-%d":[],`) + "}"},
+		{"unknown", database, "{" + numbered(`"hos%d":1,`) + "}"},
+		{"query", database, `"postgres://u@h/n?` + strings.ReplaceAll(numbered(`a%d=&`), ",", "") + `"`},
+		{"password", database, repeat(`"postgres://u:`, "%00", `@h/n"`)},
+		{"digits", database, repeat(`{"port":`, "9", "}")},
+		{"URLs", urls, repeat("[", `"redis://h/1",`, `"redis://h/1"]`)},
+		{"list", list, "[" + numbered(`"%d",`) + "]"},
+		{"the same", list, repeat("[", `1,`, `1]`)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n, found := c.schema.Prepare(parse(t, c.text), "d", "x")
+			if n == nil {
+				t.Fatal(found)
+			}
+		})
 	}
 }

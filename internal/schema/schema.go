@@ -37,14 +37,12 @@ import (
 	"sync"
 
 	"github.com/bootconf/bootconf/internal/document"
-	"github.com/bootconf/bootconf/internal/finding"
 )
 
 // Schema is a compiled schema, or one within it. A nil Schema is one that nothing is known of: it allows anything.
 type Schema struct {
-	node   *document.Node // as it was written
-	source string
-	facts  *facts // of the schema it belongs to
+	node  *document.Node // as it was written
+	facts *facts         // of the schema it belongs to
 
 	verdict  verdict
 	types    types
@@ -388,8 +386,4 @@ func (s *Schema) Default() *document.Node {
 		s = s.ref
 	}
 	return s.fallback
-}
-
-func (s *Schema) at(n *document.Node, path, message string) finding.Finding {
-	return finding.Finding{Source: s.source, Pos: n.Pos, Path: path, Message: message}
 }

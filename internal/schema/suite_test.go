@@ -114,7 +114,7 @@ func parse(t testing.TB, text string) *document.Node {
 	t.Helper()
 	n, found := document.Parse("test", []byte(text))
 	if n == nil || len(found) > 0 {
-		t.Fatalf("cannot parse %s: %v", text, found)
+		t.Fatalf("cannot parse %.200s: %.200v", text, found.Error())
 	}
 	return n
 }

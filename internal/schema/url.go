@@ -277,7 +277,11 @@ func (p *preparer) split(s *Schema, n *document.Node, path string) {
 		} else {
 			u.at = document.Join(path, urlKey)
 		}
-		if !slices.ContainsFunc(p.urls, func(o urlSection) bool { return o.node == n }) {
+		if !p.taken[n] {
+			if p.taken == nil {
+				p.taken = map[*document.Node]bool{}
+			}
+			p.taken[n] = true
 			if url := n.Get(urlKey); url != nil && !u.split(p, url) {
 				p.breakOff(n, url)
 			}
@@ -644,6 +648,9 @@ type urlText struct {
 	query [][2]string
 }
 
+// maxParameters is how many parameters a query may have: more are no one's, and each is compared with the others.
+const maxParameters = 100
+
 // readURL takes a URL apart by RFC 3986, in which + is no blank. It is nil if the text is none at all; what is wrong
 // with it otherwise is in faults, in words that don't quote it.
 func readURL(text string) (t *urlText, faults []string) {
@@ -714,6 +721,10 @@ func readURL(text string) (t *urlText, faults []string) {
 		faults = append(faults, "the query of the URL has an @; within it write %40, and a ? in a password is written %3F")
 	} else if hasQuery && query != "" {
 		for pair := range strings.SplitSeq(query, "&") {
+			if len(t.query) == maxParameters {
+				faults = append(faults, fmt.Sprintf("the query of the URL has more than %d parameters", maxParameters))
+				break
+			}
 			name, value, _ := strings.Cut(pair, "=")
 			if badChar(name, ":/?") != 0 || badChar(value, ":/?") != 0 || !utf8.ValidString(percentDecode(name)+percentDecode(value)) {
 				faults = append(faults, "the query of the URL has a character that must be percent-encoded, or a % that no two hexadecimal digits follow")

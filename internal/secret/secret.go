@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -61,7 +61,7 @@ func Redact(text string, secrets []Text) string {
 			hidden = append(hidden, strings.TrimSpace(line))
 		}
 	}
-	slices.SortStableFunc(hidden, func(a, b string) int { return len(b) - len(a) })
+	sort.SliceStable(hidden, func(i, j int) bool { return len(hidden[i]) > len(hidden[j]) })
 	pairs := make([]string, 0, 2*len(hidden))
 	for _, s := range hidden {
 		if s != "" {

@@ -70,6 +70,10 @@ type compiler struct {
 	// What follows a fault in the file's text can't be placed any more; the names go on being checked. Behind a place
 	// that was refused the author's text may be at fault only because of it: that isn't reported.
 	lost, doubt bool
+
+	// A loop's body is first read only for where it ends. Text that can't stand there the first time round, such as
+	// the comma before every element but the first, is passed over then.
+	probing bool
 }
 
 // loop is the places of the file at which a range's body is left before its end.
@@ -177,13 +181,19 @@ func (c *compiler) text(text string, s format.State, at func(offset int) parse.P
 	if err == nil {
 		return end
 	}
+	offset := 0
+	var fault *format.TextError
+	if errors.As(err, &fault) {
+		offset = fault.Offset
+	}
+	if c.probing {
+		if before, err := c.Format.Text(s, text[:offset]); err == nil && offset < len(text) {
+			return c.text(text[offset+1:], before, at)
+		}
+		return s
+	}
 	c.lost = true
 	if !c.doubt {
-		var fault *format.TextError
-		offset := 0
-		if errors.As(err, &fault) {
-			offset = fault.Offset
-		}
 		c.report(at(offset), "%v", err)
 	}
 	return s
@@ -341,43 +351,53 @@ func (c *compiler) rangeOver(n *parse.RangeNode, s format.State, dot typ) (node,
 		out.key = c.set(n.Pipe, decl[0], typ{kind: scalar})
 		out.elem = c.set(n.Pipe, decl[1], elem)
 	}
-	around := c.loop
-	before := *c
-	var end format.State
-	for begin, tries := s, 0; ; begin, tries = end, tries+1 {
-		c.loop = &loop{}
-		body, last, dead := c.list(n.List, begin, elem)
-		ends := c.loop.continues
-		if !dead {
-			ends = append(ends, last)
-		}
-		var ok bool
-		end, ok = c.join(begin, ends)
-		if ok && end != begin && tries < maxTries { // once more, from there
-			nodes := c.nodes
-			*c = before
-			c.nodes = nodes
-			continue
-		}
-		if !ok || end != begin {
-			c.astray(n.Pos, "the body of this range must end at a place of the file like the one it begins at: close in it what it opens")
-		}
-		out.body = body
-		if end, ok = c.join(begin, c.loop.breaks); !ok {
-			c.astray(n.Pos, "a break leaves this range at a place of the file where its end does not: close before it what is open")
-		}
-		break
+	around, before := c.loop, *c
+	c.probing = true
+	begin, _, ok := c.body(n, s, elem)
+	if !ok {
+		begin = s
+	}
+	end := begin
+	for tries := 0; tries == 0 || ok && end != begin && tries < maxTries; tries++ { // from where it went round to
+		begin = end
+		c.restart(before)
+		end, out.body, ok = c.body(n, begin, elem)
+	}
+	if !ok || end != begin {
+		c.astray(n.Pos, "the body of this range must end at a place of the file like the one it begins at: close in it what it opens")
+	}
+	if end, ok = c.join(begin, c.loop.breaks); !ok {
+		c.astray(n.Pos, "a break leaves this range at a place of the file where its end does not: close before it what is open")
 	}
 	c.loop = around
 	els, last, dead := c.list(n.ElseList, s, dot)
 	out.els = els
 	if !dead {
-		var ok bool
 		if end, ok = c.join(end, []format.State{last}); !ok {
 			c.astray(n.Pos, "the else of this range must end at a place of the file like the one its body ends at")
 		}
 	}
 	return out, end
+}
+
+// body compiles the body of a range from begin on, and returns the place that is right for its beginning and for
+// where it goes round.
+func (c *compiler) body(n *parse.RangeNode, begin format.State, elem typ) (format.State, []node, bool) {
+	c.loop = &loop{}
+	nodes, last, dead := c.list(n.List, begin, elem)
+	ends := c.loop.continues
+	if !dead {
+		ends = append(ends, last)
+	}
+	end, ok := c.join(begin, ends)
+	return end, nodes, ok
+}
+
+// restart takes back what was compiled since before, except that the work is counted.
+func (c *compiler) restart(before compiler) {
+	nodes := c.nodes
+	*c = before
+	c.nodes = nodes
 }
 
 // maxTries is how often a body is compiled for ever wider places; formats widen a place once or twice.

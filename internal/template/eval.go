@@ -300,7 +300,11 @@ func (n *rangeNode) run(r *run) flow {
 // each runs the loop's body for every element, until one leaves it.
 func (n *rangeNode) each(r *run, v value) {
 	for i, item := range v.node.Items {
-		if !n.pass(r, number(i), v.item(item, i)) {
+		var key value
+		if n.key >= 0 {
+			key = number(i)
+		}
+		if !n.pass(r, key, v.item(item, i)) {
 			return
 		}
 	}

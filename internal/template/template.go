@@ -4,7 +4,8 @@
 // Rendering is pure, bounded, and never puts a value of the user data into a message.
 //
 // The language is that of text/template, parsed by its own parser. The evaluation is this package's: it works on
-// document.Node, keeps the digits of numbers, and knows which of its output came from secrets.
+// document.Node, keeps the digits of numbers, and knows which of its output came from secrets. What a secret only
+// decides, by if, eq or len, is none.
 package template
 
 import (
@@ -17,10 +18,11 @@ import (
 // UserData is the source that findings name for what is wrong with a value of the user data.
 const UserData = "user-data"
 
-// What one template may take. A document of 1 MiB that a template prints value by value stays below a tenth of each.
+// What one template may take: enough to print every value of the largest document several times, and over within a
+// second where loops multiply.
 const (
 	MaxOutput = 4 << 20 // bytes of one file, and of one value that a function makes
-	MaxSteps  = 1 << 22 // actions run, functions called, 64 bytes handled
+	MaxSteps  = 1 << 20 // actions run, rounds of loops, functions called, 64 bytes handled
 )
 
 // Source is the text of a template with all that is fixed before there is user data.

@@ -417,12 +417,12 @@ func TestFactsAndRaws(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	long := `["` + strings.Repeat(`x","`, 20000) + `x"]`
+	long := `["` + strings.Repeat(`x","`, 10000) + `x"]`
 	for name, c := range map[string]struct{ text, data, want string }{
-		"steps":  {`{{ range . }}{{ range $ }}{{ range $ }}{{ end }}{{ end }}{{ end }}`, long, "t.tmpl: takes over 4194304 steps to render; print less, or in fewer loops"},
-		"output": {`{{ range . }}{{ range $ }}{{ . }}0123456789{{ end }}{{ end }}`, long, "t.tmpl: makes a file of over 4194304 bytes"},
+		"steps":  {`{{ range . }}{{ range $ }}{{ range $ }}{{ end }}{{ end }}{{ end }}`, long, "t.tmpl: takes over 1048576 steps to render; print less, or in fewer loops"},
+		"output": {`{{ range . }}{{ range $ }}{{ . }}` + strings.Repeat("0123456789", 10) + `{{ end }}{{ end }}`, long, "t.tmpl: makes a file of over 4194304 bytes"},
 		"value":  {`{{ $x := "0123456789" }}{{ range . }}{{ $x = print $x $x }}{{ end }}`, long, "t.tmpl: makes a value of over 4194304 bytes"},
-		"work":   {`{{ $x := index . 0 }}{{ $y := 0 }}{{ range . }}{{ range $ }}{{ $y = eq $x $x }}{{ end }}{{ end }}`, `["` + strings.Repeat("x", 1<<16) + `"` + strings.Repeat(`,"x"`, 2000) + `]`, "t.tmpl: takes over 4194304 steps to render; print less, or in fewer loops"},
+		"work":   {`{{ $x := index . 0 }}{{ $y := 0 }}{{ range . }}{{ range $ }}{{ $y = eq $x $x }}{{ end }}{{ end }}`, `["` + strings.Repeat("x", 1<<16) + `"` + strings.Repeat(`,"x"`, 2000) + `]`, "t.tmpl: takes over 1048576 steps to render; print less, or in fewer loops"},
 	} {
 		tmpl, found := Compile(anySource(t, plain{}, c.text))
 		if len(found) > 0 {

@@ -29,7 +29,7 @@ type Command struct {
 	settle  time.Duration
 }
 
-// NewCommand is the upstart or OpenRC that runs this instance.
+// NewCommand is the upstart or OpenRC that runs this instance, or with ManagerNone a stand-in that finds no unit.
 func NewCommand(m Manager) *Command {
 	if m == ManagerUpstart {
 		return &Command{initctl, m, settle}
@@ -82,6 +82,10 @@ func (c *Command) service(unit string) (string, bool) {
 // restart restarts one service if it is up. The mark is for telling later whether it has been started again.
 func (c *Command) restart(ctx context.Context, unit string) (o Outcome, mark string) {
 	o = Outcome{Name: unit, Action: ActionNone}
+	if c.manager == ManagerNone {
+		o.Result, o.Detail = ResultMissing, "no service manager runs here"
+		return o, ""
+	}
 	service, ok := c.service(unit)
 	if !ok {
 		o.Result, o.Detail = ResultMissing, fmt.Sprintf("%s has no such kind of unit", c.manager)
@@ -191,7 +195,7 @@ func (c *Command) RunCheck(ctx context.Context, _ string, check plan.Check) ([]b
 		return nil, cannotStart(check, err.Error())
 	}
 	err = cmd.Wait()
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left behind
+	_ = syscall.Kill(cmd.Process.Pid, syscall.SIGKILL) // what it left behind
 	printed := out.take(drain)
 	var exit *exec.ExitError
 	switch {

@@ -88,16 +88,19 @@ func TestReadOnly(t *testing.T) {
 	readOnly := func(flag uintptr) { must(t, unix.Mount("", dir+"/etc", "", unix.MS_BIND|unix.MS_REMOUNT|flag, "")) }
 	readOnly(unix.MS_RDONLY)
 	root := open(t, dir)
-	_, err := run(root, thePlan, theOptions)
 	var e *Error
-	if !errors.As(err, &e) || !errors.Is(err, unix.EROFS) {
-		t.Errorf("read-only: %v", err)
+	for _, f := range []plan.File{thePlan.Files[0], thePlan.Files[1], thePlan.Files[5]} {
+		_, err := run(root, &plan.Plan{Files: []plan.File{f}}, theOptions)
+		if !errors.As(err, &e) || !errors.Is(err, unix.EROFS) || e.Dirty {
+			t.Errorf("%s, read-only: %v", f.Path, err)
+		}
+		if left := journals(t, dir); left != nil {
+			t.Errorf("%s, read-only: left %q", f.Path, left)
+		}
 	}
 	differ(t, "read-only", look(t, dir, true), before)
 	readOnly(0)
 
-	_, err = Recover(root, "", "")
-	must(t, err)
 	tx, err := Begin(root, thePlan, theOptions)
 	must(t, err)
 	must(t, tx.Stage(nil))
@@ -270,6 +273,9 @@ func TestImmutable(t *testing.T) {
 
 // The SELinux label of the old file is that of the new one.
 func TestLabel(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("NOT TESTED: only root copies labels")
+	}
 	dir := old(t)
 	const label = "system_u:object_r:etc_t:s0\x00"
 	if err := unix.Setxattr(dir+"/etc/app/old.conf", "security.selinux", []byte(label), 0); err != nil {
@@ -295,6 +301,43 @@ func TestLabel(t *testing.T) {
 	}
 	if n, err := unix.Getxattr(dir+"/etc/app/new.conf", "security.selinux", buf); err == nil {
 		t.Errorf("the new file has a label: %q", buf[:n])
+	}
+}
+
+// A file that differs in its owner alone is replaced.
+func TestOwner(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("NOT TESTED: only root can give files away")
+	}
+	for _, owner := range [][2]int{{1, 997}, {0, 1}} {
+		dir := old(t)
+		must(t, os.Chown(dir+"/etc/app/same.conf", owner[0], owner[1]))
+		tx, err := run(open(t, dir), &plan.Plan{Files: []plan.File{file("/etc/app/same.conf", "same", 0o644)}}, Options{})
+		must(t, err)
+		info, err := os.Stat(dir + "/etc/app/same.conf")
+		must(t, err)
+		st := info.Sys().(*syscall.Stat_t)
+		if tx.Files()[0].Action != Replaced || st.Uid != 0 || st.Gid != 997 {
+			t.Errorf("%v: %v, %d:%d", owner, tx.Files(), st.Uid, st.Gid)
+		}
+	}
+}
+
+// A directory that is made is root's, also where the one above passes its group on.
+func TestMadeDirectory(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("NOT TESTED: only root can give directories away")
+	}
+	defer syscall.Umask(syscall.Umask(0o077))
+	dir := old(t)
+	must(t, os.Chown(dir+"/etc/app", 0, 997))
+	must(t, os.Chmod(dir+"/etc/app", 0o755|os.ModeSetgid))
+	_, err := run(open(t, dir), &plan.Plan{Files: []plan.File{file("/etc/app/made/x", "x", 0o644)}}, Options{})
+	must(t, err)
+	info, err := os.Stat(dir + "/etc/app/made")
+	must(t, err)
+	if st := info.Sys().(*syscall.Stat_t); info.Mode() != 0o755|os.ModeDir || st.Uid != 0 || st.Gid != 0 {
+		t.Errorf("%v %d:%d", info.Mode(), st.Uid, st.Gid)
 	}
 }
 
