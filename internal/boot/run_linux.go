@@ -58,10 +58,10 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 		who = identity.Read("/")
 	}
 	if record != nil {
-		verdict, err := r.compare(ctx, record, who)
+		verdict, locked, err := r.compare(ctx, record, who)
 		if err != nil || verdict.Outcome != identity.New {
 			if err == nil {
-				err = r.locked(record, verdict)
+				err = r.locked(record, locked, verdict)
 			}
 			if err != nil || !r.told() {
 				r.finish(err, err != nil)
@@ -75,36 +75,35 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 	return r.result, err
 }
 
-// compare tells whether this instance is the one that the lock was made for. The policy is read, and the metadata
-// service asked, only where nothing else decides.
-func (r *run) compare(ctx context.Context, record *lock.Record, who identity.Identity) (identity.Verdict, error) {
+// compare tells whether this instance is the one that the lock was made for, and which that was. The policy is read,
+// and the metadata service asked, only where nothing else decides.
+func (r *run) compare(ctx context.Context, record *lock.Record, who identity.Identity) (v identity.Verdict, locked identity.Identity, err error) {
 	if !r.real() {
-		return identity.Verdict{Outcome: identity.Same}, nil
+		return identity.Verdict{Outcome: identity.Same}, who, nil
 	}
-	var locked identity.Identity
 	if err := json.Unmarshal(record.Identity, &locked); err != nil {
-		return identity.Verdict{}, fmt.Errorf("cannot trust the lock: %w", err)
+		return v, locked, fmt.Errorf("cannot trust the lock: %w", err)
 	}
 	r.result.InstanceID = locked.InstanceID
-	v := identity.Compare(ctx, locked, who, "", nil)
+	v = identity.Compare(ctx, locked, who, "", nil)
 	if v.Outcome != identity.Unknown || who.Container != "" {
-		return v, nil
+		return v, locked, nil
 	}
 	policy, found := image.LoadPolicy(r.Root)
 	if found.Err() != nil {
-		return v, nil // unknown is locked; the policy is not what this boot is about
+		return v, locked, nil // unknown is locked; the policy is not what this boot is about
 	}
 	from, err := r.open(policy)
 	if err != nil {
-		return v, nil
+		return v, locked, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.deadline(policy))
 	defer cancel()
-	return identity.Compare(ctx, locked, who, from.Name(), from.InstanceID), nil
+	return identity.Compare(ctx, locked, who, from.Name(), from.InstanceID), locked, nil
 }
 
 // locked is a boot of an instance that is configured. It writes nothing but what this boot needs below /run.
-func (r *run) locked(record *lock.Record, verdict identity.Verdict) error {
+func (r *run) locked(record *lock.Record, locked identity.Identity, verdict identity.Verdict) error {
 	if verdict.Outcome == identity.Unknown {
 		r.Log.Print(journal.Warning, "cannot tell whether this is the instance that was configured, so it stays locked: "+verdict.Reason, nil)
 	}
@@ -112,6 +111,10 @@ func (r *run) locked(record *lock.Record, verdict identity.Verdict) error {
 	r.result.Configured, _ = time.Parse(time.RFC3339, record.Time) // Read has seen to it that it is one
 	for _, name := range record.Services {
 		r.result.Services = append(r.result.Services, result.Service{Name: name, Configured: true})
+	}
+	// A run that was killed right after it had written the lock left old files beside the new ones.
+	if err := r.recover(locked, record.UserDataSHA256); err != nil {
+		return err
 	}
 	var missing []string
 	for _, name := range record.Files {
@@ -128,6 +131,22 @@ func (r *run) locked(record *lock.Record, verdict identity.Verdict) error {
 		return err
 	}
 	return r.markServices(record.Services)
+}
+
+// recover makes whole what an interrupted run left behind. Digest is the hash of the user data, or empty while it
+// isn't known.
+func (r *run) recover(who identity.Identity, digest string) error {
+	found, err := apply.Recover(r.Root, key(who), digest)
+	if err != nil {
+		return r.writeError(err)
+	}
+	if found.Undone {
+		r.Log.Print(journal.Notice, "an earlier run was interrupted: the files it had begun to write were put back", nil)
+	}
+	if found.Applied && digest != "" {
+		return r.writeError(apply.Done(r.Root))
+	}
+	return nil
 }
 
 // told tells whether this boot's record says already that the instance is configured: it then says how, too.
@@ -149,6 +168,9 @@ func (r *run) configure(ctx context.Context, earlier *lock.Record, who identity.
 	}
 	if err := r.result.Publish(r.Root); err != nil {
 		return &notWritten{err}
+	}
+	if err := r.recover(who, ""); err != nil {
+		return err
 	}
 	checked, digest, who, err := r.obtain(ctx, who)
 	if err != nil {
@@ -283,11 +305,14 @@ func touched(p *plan.Plan, tx *apply.Tx) []plan.Unit {
 }
 
 func (r *run) writeError(err error) error {
+	if err == nil {
+		return nil
+	}
 	var e *apply.Error
 	if !errors.As(err, &e) {
 		return err // its journal can't be trusted: a fault, and nothing was changed
 	}
-	r.result.Dirty = e.Dirty
+	r.result.Dirty = r.result.Dirty || e.Dirty
 	return &notWritten{err}
 }
 
@@ -363,8 +388,8 @@ func (r *run) lock(tx *apply.Tx, c *Checked, digest string, who identity.Identit
 	if err := lock.Write(r.Root, record); err != nil {
 		return &notWritten{err}
 	}
-	if err := apply.Done(r.Root); err != nil {
-		return r.writeError(err)
+	if err := r.writeError(apply.Done(r.Root)); err != nil {
+		return err
 	}
 	if err := r.unmark(paths.Hold); err != nil {
 		return &notWritten{err}
@@ -469,14 +494,12 @@ func (r *run) permitted() error {
 // now is the time as records have it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-// key is a string that is another for another instance.
+// key is a string that is another for another instance, and the same for a run of it that the metadata service has not
+// told the id.
 func key(who identity.Identity) string {
-	for _, id := range []string{who.InstanceID, who.UUID, who.MachineID} {
-		if id != "" {
-			return string(who.Method) + " " + id
-		}
-	}
-	return string(who.Method)
+	return string(who.Method) + " " + map[identity.Method]string{
+		identity.AssetTag: who.InstanceID, identity.UUID: who.UUID, identity.MachineID: who.MachineID,
+	}[who.Method]
 }
 
 func runCheck(ctx context.Context, service string, check plan.Check) ([]byte, error) {

@@ -86,7 +86,7 @@ func TestRsyslog(t *testing.T) {
 	dir := t.TempDir()
 	values := append(corpus[:len(corpus):len(corpus)], generated(40)...)
 	head := "global(workDirectory=\"" + dir + "\")\nmodule(load=\"imfile\")\n" +
-		"template(name=\"t\" type=\"list\") { property(name=\"$!metadata!filename\") constant(value=\" \") property(name=\"syslogtag\") constant(value=\"\\000\\n\") }\n" +
+		"template(name=\"t\" type=\"list\") { property(name=\"$!metadata!filename\") constant(value=\" \") property(name=\"syslogtag\") constant(value=\"\\001\\002\\n\") }\n" +
 		"ruleset(name=\"r\") { action(type=\"omfile\" file=\"" + dir + "/out\" template=\"t\") }\n"
 	b := newBatch(t, rsyslog{}, head, "", map[string]string{
 		"input(type=\"imfile\" file=\"" + dir + "/in.NUMBER\" tag={{}} ruleset=\"r\" addMetadata=\"on\")\n":           "|",
@@ -99,5 +99,15 @@ func TestRsyslog(t *testing.T) {
 	}
 	conf := write(t, "rsyslog.conf", b.file.String())
 	output(t, daemon, "-N1", "-f", conf)
-	_ = strings.TrimSpace
+	out := runUntil(t, len(b.want), filepath.Join(dir, "out"), daemon, "-n", "-i", dir+"/pid", "-f", conf)
+	got := make([]string, len(b.want))
+	for _, entry := range strings.Split(strings.TrimSuffix(string(out), "\x01\x02\n"), "\x01\x02\n") {
+		name, tag, _ := strings.Cut(entry, " ")
+		var i int
+		if _, err := fmt.Sscanf(filepath.Base(name), "in.%d", &i); err != nil {
+			t.Fatal(err)
+		}
+		got[i] = tag
+	}
+	b.check(t, "rsyslog", got)
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -173,7 +174,7 @@ func (g *generator) listed(definitions []definition) []*listed {
 	for _, u := range all {
 		out = append(out, u)
 	}
-	slices.SortFunc(out, func(a, b *listed) int { return strings.Compare(a.name, b.name) })
+	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
 	return out
 }
 

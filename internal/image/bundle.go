@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 
 	published "github.com/bootconf/bootconf/docs/schema"
@@ -130,7 +131,7 @@ func (b *bundleFS) ReadDir(dir string) ([]fs.DirEntry, error) {
 	for name, t := range types {
 		entries = append(entries, entry{name, t})
 	}
-	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	sort.Slice(entries, func(i, j int) bool { return entries[i].Name() < entries[j].Name() })
 	return entries, nil
 }
 

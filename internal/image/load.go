@@ -4,7 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"slices"
+	"sort"
 	"strings"
 	"unicode/utf8"
 
@@ -143,7 +143,7 @@ func (l *loader) definitions() []string {
 	for _, dir := range found {
 		dirs = append(dirs, dir)
 	}
-	slices.SortFunc(dirs, func(a, b string) int { return strings.Compare(path.Base(a), path.Base(b)) })
+	sort.Slice(dirs, func(i, j int) bool { return path.Base(dirs[i]) < path.Base(dirs[j]) })
 	return dirs
 }
 

@@ -7,7 +7,7 @@ import (
 	"embed"
 	"path"
 	"slices"
-	"strings"
+	"sort"
 
 	"github.com/bootconf/bootconf/internal/document"
 )
@@ -79,7 +79,7 @@ func Get(name string) (*Kind, bool) {
 		}
 		k.Templates = append(k.Templates, t)
 	}
-	slices.SortFunc(k.Templates, func(a, b Template) int { return strings.Compare(a.Name, b.Name) })
+	sort.Slice(k.Templates, func(i, j int) bool { return k.Templates[i].Name < k.Templates[j].Name })
 	return k, true
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/bootconf/bootconf/internal/document"
@@ -61,7 +62,7 @@ func Compile(img *image.Image) (*Program, finding.List) {
 			}
 			s.files = append(s.files, f)
 		}
-		slices.SortFunc(s.files, func(a, b file) int { return strings.Compare(a.def.Path, b.def.Path) })
+		sort.Slice(s.files, func(i, j int) bool { return s.files[i].def.Path < s.files[j].def.Path })
 		p.services = append(p.services, s)
 	}
 	return p, found
@@ -148,7 +149,7 @@ func (p *Program) Render(sections map[string]*document.Node, facts map[string]st
 	if len(found) > 0 {
 		return nil, found
 	}
-	slices.SortStableFunc(out.Files, func(a, b plan.File) int { return strings.Compare(a.Path, b.Path) })
+	sort.SliceStable(out.Files, func(i, j int) bool { return out.Files[i].Path < out.Files[j].Path })
 	return out, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/bootconf/bootconf/internal/document"
@@ -310,7 +311,7 @@ func (n *rangeNode) each(r *run, v value) {
 	}
 	// by their names, so that the order of the user data makes no difference to the file
 	members := slices.Clone(v.node.Members)
-	slices.SortFunc(members, func(a, b document.Member) int { return strings.Compare(a.Name, b.Name) })
+	sort.Slice(members, func(i, j int) bool { return members[i].Name < members[j].Name })
 	for _, m := range members {
 		elem := v.child(m.Value, document.Join(v.path, m.Name))
 		key := value{node: document.NewString(m.Name, m.Pos), path: elem.path, pos: elem.pos}

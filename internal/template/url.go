@@ -2,7 +2,7 @@ package template
 
 import (
 	"net/netip"
-	"slices"
+	"sort"
 	"strings"
 
 	"github.com/bootconf/bootconf/internal/document"
@@ -56,7 +56,7 @@ func url(r *run, e *callExpr, args []value) (value, bool) {
 	if options := part["query"]; options.node != nil {
 		query = append(query, u.query(options)...)
 	}
-	slices.SortStableFunc(query, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	sort.SliceStable(query, func(i, j int) bool { return query[i][0] < query[j][0] })
 	for i, q := range query {
 		sep := "&"
 		if i == 0 {

@@ -196,7 +196,8 @@ func namespacePIDs(pid int) []string {
 
 // inside is a command in the running system. The variables of this side stay here.
 func (s *system) inside(ctx context.Context, args ...string) *exec.Cmd {
-	enter := []string{"--target", strconv.Itoa(s.leader), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--",
+	enter := []string{"--target", strconv.Itoa(s.leader), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
+		"--root", "--wd", "--",
 		"env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "TERM=dumb"}
 	return exec.CommandContext(ctx, "nsenter", append(enter, args...)...)
 }
