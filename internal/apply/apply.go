@@ -89,7 +89,11 @@ type Error struct {
 	Path  string
 	Err   error
 	Dirty bool
+	Image bool // the plan asks for what this image doesn't have or bootconf doesn't do; nothing was written
 }
+
+// refusal is an Error's cause that makes it one of the Image.
+type refusal struct{ error }
 
 func (e *Error) Error() string { return fmt.Sprintf("cannot %s %s: %v", e.Op, e.Path, e.Err) }
 
@@ -196,7 +200,8 @@ func (tx *Tx) compare(p *plan.Plan) error {
 		f := &p.Files[i]
 		action, err := tx.add(f, buf)
 		if err != nil {
-			return &Error{Op: "write", Path: f.Path, Err: cause(err)}
+			var r refusal
+			return &Error{Op: "write", Path: f.Path, Err: cause(err), Image: errors.As(err, &r)}
 		}
 		tx.files = append(tx.files, File{f.Service, f.Path, action})
 	}
@@ -230,15 +235,15 @@ func (tx *Tx) add(f *plan.File, buf []byte) (Action, error) {
 		return "", err
 	}
 	if other, ok := tx.planned[at]; ok {
-		return "", fmt.Errorf("is the same file as %s", other)
+		return "", refusal{fmt.Errorf("is the same file as %s", other)}
 	}
 	tx.planned[at] = f.Path
 	o := &op{verb: create, place: at, path: f.Path, file: f}
 	if o.uid, err = tx.root.UID(f.Owner); err != nil {
-		return "", err
+		return "", refusal{err}
 	}
 	if o.gid, err = tx.root.GID(f.Group); err != nil {
-		return "", err
+		return "", refusal{err}
 	}
 	if at.dir.d == nil {
 		tx.ops = append(tx.ops, o)
@@ -438,7 +443,7 @@ func (tx *Tx) find(p string) (*directory, []string, error) {
 // refuse says why no file may be put into the directory dir.
 func refuse(dir string) error {
 	if strings.HasPrefix(dir+"/", paths.State+"/") {
-		return errors.New("is in bootconf's own directory")
+		return refusal{errors.New("is in bootconf's own directory")}
 	}
 	for _, base := range [...]string{"/etc", "/run", "/lib", "/usr/lib", "/usr/local/lib"} {
 		rest, ok := strings.CutPrefix(dir, base+"/systemd/")
@@ -447,7 +452,7 @@ func refuse(dir string) error {
 		}
 		switch first, _, _ := strings.Cut(rest, "/"); first {
 		case "system", "system.control", "system.attached", "user", "user.control":
-			return errors.New("is in a directory of systemd's units, which bootconf doesn't write: name a file that the unit reads")
+			return refusal{errors.New("is in a directory of systemd's units, which bootconf doesn't write: name a file that the unit reads")}
 		}
 	}
 	return nil
@@ -460,9 +465,9 @@ func refuseFileSystem(dir *directory) error {
 	case err != nil:
 		return err
 	case kind == rootfs.Memory:
-		return errors.New("is on a file system in memory, and the file would be gone after a reboot")
+		return refusal{errors.New("is on a file system in memory, and the file would be gone after a reboot")}
 	case kind == rootfs.Kernel:
-		return errors.New("is on a file system of the kernel's own")
+		return refusal{errors.New("is on a file system of the kernel's own")}
 	}
 	return nil
 }

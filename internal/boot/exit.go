@@ -62,11 +62,12 @@ func (e *noUserData) Error() string {
 	return fmt.Sprintf("there is no user data, and the service %s is required", e.service)
 }
 
-// policyError is a policy that names a source which this machine doesn't have.
-type policyError struct{ err error }
+// imageError is an image that asks for what is not there: a source that this machine doesn't have, an owner that the
+// image doesn't know.
+type imageError struct{ err error }
 
-func (e *policyError) Error() string { return e.err.Error() }
-func (e *policyError) Unwrap() error { return e.err }
+func (e *imageError) Error() string { return e.err.Error() }
+func (e *imageError) Unwrap() error { return e.err }
 
 // failed is a unit or a check that failed: exit 1.
 type failed struct{ message string }
@@ -88,7 +89,7 @@ func ExitCode(err error) int {
 		refused     *source.InvalidError
 		writing     *notWritten
 		down        *failed
-		policy      *policyError
+		lacks       *imageError
 		fact        *source.FactError
 	)
 	switch {
@@ -96,7 +97,7 @@ func ExitCode(err error) int {
 		return ExitOK
 	case errors.As(err, &down):
 		return ExitFailed
-	case errors.As(err, &bad) && bad.definitions, errors.As(err, &policy), errors.As(err, &fact):
+	case errors.As(err, &bad) && bad.definitions, errors.As(err, &lacks), errors.As(err, &fact):
 		return ExitDefinitions
 	case errors.As(err, &bad), errors.As(err, &refused):
 		return ExitUserData

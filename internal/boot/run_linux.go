@@ -22,6 +22,7 @@ import (
 	"github.com/bootconf/bootconf/internal/lock"
 	"github.com/bootconf/bootconf/internal/paths"
 	"github.com/bootconf/bootconf/internal/plan"
+	"github.com/bootconf/bootconf/internal/render"
 	"github.com/bootconf/bootconf/internal/result"
 	"github.com/bootconf/bootconf/internal/secret"
 	"github.com/bootconf/bootconf/internal/source"
@@ -197,13 +198,18 @@ func (r *run) configure(ctx context.Context, earlier *lock.Record, who identity.
 // obtain is the user data, fetched, checked and rendered, its hash, and the identity with what the source adds to it.
 func (r *run) obtain(ctx context.Context, who identity.Identity) (checked *Checked, digest string, _ identity.Identity, err error) {
 	fail := func(err error) (*Checked, string, identity.Identity, error) { return nil, "", who, err }
-	img, program, err := LoadImage(r.Root)
+	var img *image.Image
+	var program *render.Program
+	err = r.stage("load", func() error {
+		img, program, err = LoadImage(r.Root)
+		return err
+	})
 	if err != nil {
 		return fail(err)
 	}
 	from, err := r.open(img.Policy)
 	if err != nil {
-		return fail(&policyError{err})
+		return fail(&imageError{err})
 	}
 	r.result.Source = from.Name()
 	fetching, cancel := context.WithTimeout(ctx, r.deadline(img.Policy))
@@ -311,6 +317,9 @@ func (r *run) writeError(err error) error {
 	var e *apply.Error
 	if !errors.As(err, &e) {
 		return err // its journal can't be trusted: a fault, and nothing was changed
+	}
+	if e.Image {
+		return &imageError{err}
 	}
 	r.result.Dirty = r.result.Dirty || e.Dirty
 	return &notWritten{err}

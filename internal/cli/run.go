@@ -106,6 +106,17 @@ func console(lines []string) {
 	drain(f)
 }
 
+// unitLine is what became of a unit, in a few words.
+func unitLine(u result.Unit) string {
+	switch {
+	case u.Action == "none":
+		return u.Name + ": " + u.Detail
+	case u.Action == u.Result:
+		return u.Name + ": " + u.Action
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%s: %s, %s: %s", u.Name, u.Action, u.Result, u.Detail), ": ")
+}
+
 // summary is how a run that succeeded is told: at most ten lines, the outcome last.
 func summary(r *result.Result) []string {
 	id := r.InstanceID
@@ -138,7 +149,7 @@ func summary(r *result.Result) []string {
 			lines = append(lines, fmt.Sprintf("and %d more units", len(r.Units)-most))
 			break
 		}
-		lines = append(lines, strings.TrimSuffix(fmt.Sprintf("%s: %s, %s", u.Name, u.Action, u.Result), ", queued"))
+		lines = append(lines, unitLine(u))
 	}
 	var services []string
 	for _, s := range r.Services {

@@ -80,7 +80,7 @@ func (e *env) screen(r *result.Result) {
 		fmt.Fprintf(e.stdout, "    %-9s %s\n", f.Action, f.Path)
 	}
 	for _, u := range r.Units {
-		fmt.Fprintf(e.stdout, "    %-9s %s %s\n", u.Action, u.Name, strings.TrimSuffix(u.Result+": "+u.Detail, ": "))
+		fmt.Fprintf(e.stdout, "    %s\n", unitLine(u))
 	}
 	for _, f := range r.Warnings {
 		fmt.Fprintf(e.stdout, "  %s\n", f)

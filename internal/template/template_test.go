@@ -131,7 +131,7 @@ func TestCompileFindings(t *testing.T) {
 		"call":                {"a = {{ call .host }}\n", "t.tmpl:1:8: call is not available: there are no functions among the values"},
 		"arguments":           {"a = {{ join \",\" }}\nb = {{ .host | len \"x\" }}\nc = {{ slice .host 1 2 3 }}\nd = {{ and }}\n", "t.tmpl:1:8: join takes 2 arguments, not 1\nt.tmpl:2:16: len takes 1 argument, not 2\nt.tmpl:3:8: slice takes 1 to 3 arguments, not 4\nt.tmpl:4:8: and takes 1 or more arguments"},
 		"field argument":      {"a = {{ .tls.mode 1 }}\nb = {{ 1 | .host }}\n", "t.tmpl:1:8: .tls.mode is no function and takes no argument\nt.tmpl:2:12: .host is no function and takes no argument"},
-		"printf format":       {"a = {{ printf .host }}\nb = {{ printf \"%d\" 1 2 }}\nc = {{ printf \"%y\" 1 }}\nd = {{ printf \"100%\" }}\n", "t.tmpl:1:8: the format of printf must be a string in quotes\nt.tmpl:2:8: the format of printf has 1 verbs for 2 values\nt.tmpl:3:8: the format of printf has \"%y\", which is no verb for a value of JSON; those are %s %q %v %t %d %x %X %o %b %e %f %g and %%\nt.tmpl:4:8: the format of printf ends within a verb; write a percent sign as %%"},
+		"printf format":       {"a = {{ printf .host }}\nb = {{ printf \"%d\" 1 2 }}\nc = {{ printf \"%y\" 1 }}\nd = {{ printf \"100%\" }}{{ printf \"%9999s\" .host }}\n", "t.tmpl:1:8: the format of printf must be a string in quotes\nt.tmpl:2:8: the format of printf has 1 verbs for 2 values\nt.tmpl:3:8: the format of printf has \"%y\", which is no verb for a value of JSON; those are %s %q %v %t %d %x %X %o %b %e %f %g and %%\nt.tmpl:4:8: the format of printf ends within a verb; write a percent sign as %%\nt.tmpl:4:27: the format of printf has a width of over 999\nt.tmpl:4:27: nothing can be printed here: a key holds no value"},
 		"printf types":        {"a = {{ printf \"%d %s %v\" .host .port .tls }}\nb = {{ printf \"%s\" .any }}\n", "t.tmpl:1:8: printf's %d cannot take database.host, which is a string\nt.tmpl:1:8: printf's %s cannot take database.port, which is a number\nt.tmpl:1:8: printf's %v cannot take database.tls, which is an object"},
 		"compared types":      {"{{ if eq .port \"5432\" }}{{ end }}{{ if lt .host .port }}{{ end }}{{ if or (eq .host \"x\" nil .any) (eq .tls 1) }}{{ end }}", "t.tmpl:1:7: eq cannot compare a number with a string\nt.tmpl:1:40: lt cannot compare a string with a number\nt.tmpl:1:100: eq cannot compare an object with a number"},
 		"join types":          {"a = {{ join \",\" .host }}\nb = {{ join \",\" .any }}\n", "t.tmpl:1:8: join cannot take database.host, which is a string"},
@@ -175,7 +175,7 @@ const document1 = `{
   "s": "text", "e": "", "n": 42, "big": 12345678901234567890123, "exp": 1e400, "one": 1.0, "f": 1.5, "neg": -7,
   "t": true, "no": false, "null": null, "zero": 0.00,
   "list": ["a", "b", 3], "comma": ["a,b"], "none": [], "obj": {"b": "2", "a": {"x": 1}}, "nothing": {},
-  "eur": "5€", "odd": "a b/c?d&e=f#g%h:i@j", "v6": "2001:db8::1", "dots": "..", "key": "b"
+  "eur": "5€", "odd": "a b/c?d&e=f#g%h:i@j", "v6": "2001:db8::1", "flat": {"k": "x"}, "dots": "..", "key": "b"
 }`
 
 func TestExecute(t *testing.T) {
@@ -185,6 +185,7 @@ func TestExecute(t *testing.T) {
 		`{{ 1 }} {{ -1.50 }} {{ 0x1f }} {{ 1_000 }} {{ 'a' }} {{ 1e3 }} {{ .5 }}`: "1 -1.50 31 1000 97 1e3 0.5",
 		`{{ "q" }}{{ true }}{{/* no */}}`:                                         "qtrue",
 		`{{ .nope }}`:                                                             "! x.nope: cannot be printed: has no value",
+		`{{ range .list }}{{ $.nope }}{{ end }}`:                                  "! x.nope: cannot be printed: has no value",
 		`{{ .nope.below }}`:                                                       "! x.nope.below: cannot be printed: has no value",
 		`{{ .obj.a.y }}`:                                                          "! x.obj.a.y: cannot be printed: has no value",
 		`{{ .list }}`:                                                             "! x.list: must be a scalar",
@@ -268,13 +269,14 @@ func TestExecute(t *testing.T) {
 		`{{ url "scheme" "https" "user" .s "password" .odd "host" .s "port" .n "path" .odd "query" .obj.q }}`:                            "https://text:a%20b%2Fc%3Fd%26e%3Df%23g%25h%3Ai%40j@text:42/a%20b%2Fc%3Fd%26e%3Df%23g%25h%3Ai%40j",
 		`{{ url "scheme" "s3" "host" .v6 "path" .list "query" .nothing "query.x" .odd "query.a" .nope "query.b" .t }}`:                   "s3://[2001:db8::1]/a/b/3?b=true&x=a%20b%2Fc%3Fd%26e%3Df%23g%25h%3Ai%40j",
 		`{{ url "scheme" "a" "host" "[::1]" "path" "" }} {{ url "scheme" "a" "host" "fe80::1%e]/" }} {{ url "scheme" "a" "host" .odd }}`: "a://[::1]/ a://[fe80::1%25e%5D%2F] a://a%20b%2Fc%3Fd%26e%3Df%23g%25h%3Ai%40j",
-		`{{ url "scheme" "a" "path" .dots }}`:             `! x.dots: cannot be the path of a URL: must not be "." or ".."`,
-		`{{ url "scheme" .nope "host" .s }}`:              "! x.nope: cannot be given to url: has no value",
-		`{{ url "scheme" .odd }}`:                         "! x.odd: cannot be the scheme of a URL: must be letters, digits, +, - and .",
-		`{{ url "scheme" "a" "port" .s }}`:                "! x.s: cannot be the port of a URL: must be an integer from 0 to 65535",
-		`{{ url "scheme" "a" "port" .big "host" .list }}`: "! x.list: cannot be the host of a URL: is an array | x.big: cannot be the port of a URL: must be an integer from 0 to 65535",
-		`{{ url "scheme" "a" "query" .s }}`:               "! x.s: cannot be the query of a URL: is a string, must be an object",
-		`{{ url "scheme" "a" "query" .obj }}`:             "! x.obj.a: cannot be the query of a URL: is an object",
+		`{{ url "scheme" "a" "path" .dots }}`:                `! x.dots: cannot be the path of a URL: must not be "." or ".."`,
+		`{{ url "scheme" .nope "host" .s }}`:                 "! x.nope: cannot be given to url: has no value",
+		`{{ url "scheme" .odd }}`:                            "! x.odd: cannot be the scheme of a URL: must be letters, digits, +, - and .",
+		`{{ url "scheme" "a" "port" .s }}`:                   "! x.s: cannot be the port of a URL: must be an integer from 0 to 65535",
+		`{{ url "scheme" "a" "port" .big "host" .list }}`:    "! x.list: cannot be the host of a URL: is an array | x.big: cannot be the port of a URL: must be an integer from 0 to 65535",
+		`{{ url "scheme" "a" "query" .s }}`:                  "! x.s: cannot be the query of a URL: is a string, must be an object",
+		`{{ url "scheme" "a" "query" .flat "query.k" "y" }}`: "! x.flat: cannot be given to url: a parameter stands twice",
+		`{{ url "scheme" "a" "query" .obj }}`:                "! x.obj.a: cannot be the query of a URL: is an object",
 	} {
 		t.Run(text, func(t *testing.T) {
 			s := anySource(t, plain{}, text)
@@ -321,6 +323,20 @@ func TestFindingPlaces(t *testing.T) {
 	}
 	if !reflect.DeepEqual(found, want) {
 		t.Errorf("got:\n%v\nwant:\n%v", found, want)
+	}
+}
+
+// A value that a default has filled in stands nowhere; what is wrong with it stands where it was left out.
+func TestDefaultPlace(t *testing.T) {
+	tmpl, found := Compile(source(t, lines{}, "a = {{ .host }}\n"))
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	section := read(t, "\n {}")
+	section.Set("host", document.NewString("a\nb", finding.Pos{}))
+	_, found = tmpl.Execute(Data{Section: section})
+	if got, want := found.Error(), "user-data:2:2: database.host: must not hold a newline (t.tmpl:1:8)"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 
@@ -422,7 +438,7 @@ func TestLimits(t *testing.T) {
 		"steps":  {`{{ range . }}{{ range $ }}{{ range $ }}{{ end }}{{ end }}{{ end }}`, long, "t.tmpl: takes over 1048576 steps to render; print less, or in fewer loops"},
 		"output": {`{{ range . }}{{ range $ }}{{ . }}` + strings.Repeat("0123456789", 10) + `{{ end }}{{ end }}`, long, "t.tmpl: makes a file of over 4194304 bytes"},
 		"value":  {`{{ $x := "0123456789" }}{{ range . }}{{ $x = print $x $x }}{{ end }}`, long, "t.tmpl: makes a value of over 4194304 bytes"},
-		"work":   {`{{ $x := index . 0 }}{{ $y := 0 }}{{ range . }}{{ range $ }}{{ $y = eq $x $x }}{{ end }}{{ end }}`, `["` + strings.Repeat("x", 1<<16) + `"` + strings.Repeat(`,"x"`, 2000) + `]`, "t.tmpl: takes over 1048576 steps to render; print less, or in fewer loops"},
+		"work":   {`{{ $x := index . 0 }}{{ $y := 0 }}{{ range . }}{{ $y = eq $x $x }}{{ end }}`, `["` + strings.Repeat("x", 1<<16) + `"` + strings.Repeat(`,"x"`, 2000) + `]`, "t.tmpl: takes over 1048576 steps to render; print less, or in fewer loops"},
 	} {
 		tmpl, found := Compile(anySource(t, plain{}, c.text))
 		if len(found) > 0 {

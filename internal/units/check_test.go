@@ -153,12 +153,14 @@ func TestRunCheckLeavesNothing(t *testing.T) {
 		if len(bytes.TrimSpace(got)) == 0 {
 			t.Fatal("no process was started")
 		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
 		for { // a process that was killed is there until it is reaped
 			text, err := os.ReadFile(stat)
 			if err != nil || strings.Contains(string(text), ") Z ") {
 				break
 			}
-			if t.Context().Err() != nil {
+			if ctx.Err() != nil {
 				t.Fatal("a process was left")
 			}
 		}

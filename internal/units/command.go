@@ -195,7 +195,7 @@ func (c *Command) RunCheck(ctx context.Context, _ string, check plan.Check) ([]b
 		return nil, cannotStart(check, err.Error())
 	}
 	err = cmd.Wait()
-	_ = syscall.Kill(cmd.Process.Pid, syscall.SIGKILL) // what it left behind
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left behind
 	printed := out.take(drain)
 	var exit *exec.ExitError
 	switch {

@@ -15,10 +15,19 @@ import (
 func TestQuiet(t *testing.T) {
 	encode := func(order binary.ByteOrder, kind godbus.Type, member string, body ...any) []byte {
 		m := &godbus.Message{Type: kind, Body: body, Headers: map[godbus.HeaderField]godbus.Variant{
-			godbus.FieldPath: godbus.MakeVariant(godbus.ObjectPath("/org/freedesktop/systemd1")), godbus.FieldInterface: godbus.MakeVariant("i.i"),
-			godbus.FieldMember: godbus.MakeVariant(member), godbus.FieldReplySerial: godbus.MakeVariant(uint32(1)),
 			godbus.FieldSignature: godbus.MakeVariant(godbus.SignatureOf(body...)),
 		}}
+		switch kind {
+		case godbus.TypeSignal:
+			m.Headers[godbus.FieldPath] = godbus.MakeVariant(godbus.ObjectPath("/org/freedesktop/systemd1"))
+			m.Headers[godbus.FieldInterface] = godbus.MakeVariant("org.freedesktop.systemd1.Manager")
+			m.Headers[godbus.FieldMember] = godbus.MakeVariant(member)
+		case godbus.TypeError:
+			m.Headers[godbus.FieldErrorName] = godbus.MakeVariant("org.freedesktop.systemd1.NoSuchUnit")
+			fallthrough
+		default:
+			m.Headers[godbus.FieldReplySerial] = godbus.MakeVariant(uint32(1))
+		}
 		var b bytes.Buffer
 		if err := m.EncodeTo(&b, order); err != nil {
 			t.Fatal(err)
