@@ -36,19 +36,33 @@ func LoadImage(files image.FS) (*image.Image, *render.Program, error) {
 // Facts looks up facts of the instance by their names.
 type Facts func(names []string) (map[string]string, error)
 
-// Placeholders stands for the facts where there is no instance: <instance.id>.
+// standIn is rendered in place of a fact where there is no instance. Any format can hold it in any place.
+func standIn(fact string) string {
+	return "bootconf-instance-" + strings.ReplaceAll(fact, "_", "-") + "-0"
+}
+
+// Placeholders stands for the facts where there is no instance. Show makes <instance.id> of them.
 func Placeholders(names []string) (map[string]string, error) {
 	facts := map[string]string{}
 	for _, name := range names {
-		facts[name] = "<instance." + name + ">"
+		facts[name] = standIn(name)
 	}
 	return facts, nil
+}
+
+// Show is p with what Placeholders gave made readable: <instance.id>.
+func Show(p *plan.Plan) *plan.Plan {
+	var pairs []string
+	for _, fact := range template.Facts {
+		pairs = append(pairs, standIn(fact), "<instance."+fact+">")
+	}
+	return p.Replace(strings.NewReplacer(pairs...))
 }
 
 // Checked is user data that the image takes, and what follows from it.
 type Checked struct {
 	Plan     *plan.Plan
-	Build    bool // the instance builds an image: there is no plan
+	Build    bool // the instance builds an image: the plan is empty
 	Warnings finding.List
 	secrets  []secret.Text // of the sections and as the files have them, for what checks print
 }
@@ -77,7 +91,7 @@ func Check(img *image.Image, program *render.Program, name string, raw []byte, p
 		return nil, &invalid{found, false}
 	}
 	if validate.BuildMode(doc) {
-		return &Checked{Build: true, Warnings: found}, nil
+		return &Checked{Plan: &plan.Plan{}, Build: true, Warnings: found}, nil
 	}
 	known, err := facts(program.Facts(sections))
 	if err != nil {
@@ -117,11 +131,9 @@ func needed(img *image.Image) string {
 // Services is the names of the services that the user data configures.
 func (c *Checked) Services() []string {
 	names := []string{}
-	if c.Plan != nil {
-		for _, s := range c.Plan.Services {
-			if s.Configured {
-				names = append(names, s.Name)
-			}
+	for _, s := range c.Plan.Services {
+		if s.Configured {
+			names = append(names, s.Name)
 		}
 	}
 	return names

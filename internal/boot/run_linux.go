@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -82,7 +81,7 @@ func (r *run) compare(ctx context.Context, record *lock.Record, who identity.Ide
 	if !r.real() {
 		return identity.Verdict{Outcome: identity.Same}, who, nil
 	}
-	if err := json.Unmarshal(record.Identity, &locked); err != nil {
+	if err := locked.UnmarshalJSON(record.Identity); err != nil {
 		return v, locked, fmt.Errorf("cannot trust the lock: %w", err)
 	}
 	r.result.InstanceID = locked.InstanceID
@@ -377,7 +376,7 @@ func (r *run) lock(tx *apply.Tx, c *Checked, digest string, who identity.Identit
 	var encoded []byte
 	if r.real() {
 		var err error
-		if encoded, err = json.Marshal(who); err != nil {
+		if encoded, err = who.MarshalJSON(); err != nil {
 			return fmt.Errorf("cannot encode the identity: %w", err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/bootconf/bootconf/internal/document"
 	"github.com/bootconf/bootconf/internal/version"
 )
 
@@ -102,7 +103,13 @@ func (c *command) help(w io.Writer) {
 func (e *env) version() error {
 	v := version.Get()
 	if e.flags.output == "json" {
-		return e.json(v)
+		n := document.NewObject()
+		n.SetString("version", v.Version)
+		n.SetString("commit", v.Commit)
+		n.SetString("date", v.Date)
+		n.SetString("go", v.Go)
+		n.SetString("platform", v.Platform)
+		return e.json(n)
 	}
 	fmt.Fprintf(e.stdout, "bootconf %s\ncommit   %s\nbuilt    %s\ngo       %s %s\n", v.Version, v.Commit, v.Date, v.Go, v.Platform)
 	return nil

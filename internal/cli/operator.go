@@ -2,13 +2,13 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/bootconf/bootconf/internal/boot"
+	"github.com/bootconf/bootconf/internal/document"
 	"github.com/bootconf/bootconf/internal/finding"
 	"github.com/bootconf/bootconf/internal/image"
 	"github.com/bootconf/bootconf/internal/rootfs"
@@ -118,26 +118,24 @@ func (e *env) checked() (name string, raw []byte, c *boot.Checked, disk *rootfs.
 	return name, raw, c, disk, err
 }
 
-// verdict is what validate prints as JSON.
-type verdict struct {
-	Source   string       `json:"source"`
-	Valid    bool         `json:"valid"`
-	Bytes    int          `json:"bytes"`     // of the user data as it was given
-	MaxBytes int          `json:"max_bytes"` // how many EC2 takes
-	Services []string     `json:"services"`  // those that it configures
-	Findings finding.List `json:"findings"`
-}
-
 func (e *env) validate() error {
 	name, raw, c, _, err := e.checked()
 	if e.flags.output == "json" {
-		v := verdict{Source: name, Valid: err == nil, Bytes: len(raw), MaxBytes: ec2Limit, Services: []string{}, Findings: finding.List{}}
-		if !errors.As(err, &v.Findings) && err != nil {
+		var found finding.List
+		if !errors.As(err, &found) && err != nil {
 			return err
 		}
+		var services []string
 		if c != nil {
-			v.Services, v.Findings = c.Services(), append(v.Findings, c.Warnings...)
+			services, found = c.Services(), append(found, c.Warnings...)
 		}
+		v := document.NewObject()
+		v.SetString("source", name)
+		v.SetBool("valid", err == nil)
+		v.SetInt("bytes", int64(len(raw))) // of the user data as it was given
+		v.SetInt("max_bytes", ec2Limit)
+		v.Set("services", document.NewStrings(services))
+		v.Set("findings", document.NewFindings(found))
 		if jsonErr := e.json(v); jsonErr != nil || err == nil {
 			return jsonErr
 		}
@@ -181,14 +179,8 @@ func (e *env) bundle() error {
 	return e.text(text)
 }
 
-// json prints v on standard output, indented.
-func (e *env) json(v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return fmt.Errorf("cannot encode the output: %w", err)
-	}
-	return e.text(append(text, '\n'))
-}
+// json prints a document without secrets on standard output, indented.
+func (e *env) json(n *document.Node) error { return e.text(append(document.Encode(n), '\n')) }
 
 func (e *env) text(text []byte) error {
 	if _, err := e.stdout.Write(text); err != nil {

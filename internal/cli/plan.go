@@ -7,26 +7,27 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bootconf/bootconf/internal/document"
 	"github.com/bootconf/bootconf/internal/plan"
 	"github.com/bootconf/bootconf/internal/rootfs"
 )
 
 // planned is one file as plan prints it.
 type planned struct {
-	Service string `json:"service"`
-	Path    string `json:"path"`
-	Action  string `json:"action"` // "create", "replace", "unchanged"
-	Owner   string `json:"owner"`
-	Group   string `json:"group"`
-	Mode    string `json:"mode"`
-	Diff    string `json:"diff,omitempty"` // unified, secrets masked
+	Service string
+	Path    string
+	Action  string // "create", "replace", "unchanged"
+	Owner   string
+	Group   string
+	Mode    string
+	Diff    string // unified, secrets masked
 }
 
 // plannedUnit is one unit as plan prints it. Several services may name it.
 type plannedUnit struct {
-	Name     string   `json:"name"`
-	Action   string   `json:"action"` // "start after bootconf", "restart if active", "stay down"
-	Services []string `json:"services"`
+	Name     string
+	Action   string // "start after bootconf", "restart if active", "stay down"
+	Services []string
 }
 
 func (e *env) plan() error {
@@ -35,7 +36,8 @@ func (e *env) plan() error {
 		return err
 	}
 	e.findings(c.Warnings)
-	files, units := []planned{}, []plannedUnit{}
+	var files []planned
+	var units []plannedUnit
 	for _, f := range c.Plan.Files {
 		p, err := compare(f, disk)
 		if err != nil {
@@ -49,10 +51,7 @@ func (e *env) plan() error {
 		}
 	}
 	if e.flags.output == "json" {
-		return e.json(struct {
-			Files []planned     `json:"files"`
-			Units []plannedUnit `json:"units"`
-		}{files, units})
+		return e.json(planDocument(files, units))
 	}
 	count := map[string]int{}
 	for _, f := range files {
@@ -65,8 +64,36 @@ func (e *env) plan() error {
 	for _, u := range units {
 		fmt.Fprintf(e.stdout, "unit      %s: %s (for %s)\n", u.Name, u.Action, strings.Join(u.Services, ", "))
 	}
+	if c.Build {
+		fmt.Fprintln(e.stdout, c.Summary())
+		return nil
+	}
 	fmt.Fprintf(e.stdout, "%d to create, %d to replace, %d unchanged\n", count["create"], count["replace"], count["unchanged"])
 	return nil
+}
+
+// planDocument is the plan as JSON gives it.
+func planDocument(files []planned, units []plannedUnit) *document.Node {
+	whole := document.NewObject()
+	list := whole.AddArray("files")
+	for _, f := range files {
+		n := list.AddObject()
+		n.SetString("service", f.Service)
+		n.SetString("path", f.Path)
+		n.SetString("action", f.Action)
+		n.SetString("owner", f.Owner)
+		n.SetString("group", f.Group)
+		n.SetString("mode", f.Mode)
+		n.SetIfAny("diff", f.Diff)
+	}
+	list = whole.AddArray("units")
+	for _, u := range units {
+		n := list.AddObject()
+		n.SetString("name", u.Name)
+		n.SetString("action", u.Action)
+		n.Set("services", document.NewStrings(u.Services))
+	}
+	return whole
 }
 
 // addUnit adds what becomes of u for the sake of s. A unit stays down only if none of the services that it requires

@@ -53,7 +53,7 @@ func (e *env) run() error {
 		return err
 	}
 	if e.flags.output == "json" {
-		return e.json(r)
+		return e.json(r.Document())
 	}
 	fmt.Fprintln(e.stdout, strings.Join(summary(r), "\n"))
 	return nil

@@ -24,7 +24,7 @@ func (e *env) status() error {
 		return err
 	}
 	if e.flags.output == "json" && r != nil {
-		if err := e.json(r); err != nil {
+		if err := e.json(r.Document()); err != nil {
 			return err
 		}
 	} else if r != nil {

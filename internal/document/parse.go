@@ -27,8 +27,10 @@ const (
 
 // Parse reads one JSON text. Source names it in the findings. With a fault that ends the reading, such as a missing
 // comma, the tree is nil; with any other, such as a duplicate name, it is whole and the rest can still be checked.
-func Parse(source string, text []byte) (*Node, finding.List) {
-	p := &parser{source: source, text: text}
+func Parse(source string, text []byte) (*Node, finding.List) { return parse(source, text, MaxValues) }
+
+func parse(source string, text []byte, most int) (*Node, finding.List) {
+	p := &parser{source: source, text: text, kept: string(text), most: most}
 	for i, c := range text {
 		if c == '\n' {
 			p.lines = append(p.lines, i+1)
@@ -65,6 +67,34 @@ type parser struct {
 	dec    *jsontext.Decoder
 	found  finding.List
 	values int
+	most   int // values that it may have
+
+	kept  string   // the text once more: strings without escapes are parts of it
+	nodes []Node   // not used yet
+	texts []string // likewise
+}
+
+// slab is how many nodes are allocated in one go: a definition has some hundred.
+const slab = 64
+
+func (p *parser) node(k Kind, offset int) *Node {
+	if len(p.nodes) == 0 {
+		p.nodes = make([]Node, slab)
+	}
+	n := &p.nodes[0]
+	p.nodes = p.nodes[1:]
+	n.Kind, n.Pos = k, p.pos(offset)
+	return n
+}
+
+func (p *parser) hide(s string) secret.Text {
+	if len(p.texts) == 0 {
+		p.texts = make([]string, slab)
+	}
+	t := &p.texts[0]
+	p.texts = p.texts[1:]
+	*t = s
+	return secret.At(t)
 }
 
 func (p *parser) pos(offset int) finding.Pos {
@@ -101,16 +131,21 @@ func (at *place) path() string {
 // next is the offset of the next token: behind blanks and the separator that the decoder reads along with it.
 func (p *parser) next() int {
 	i := int(p.dec.InputOffset())
-	for i < len(p.text) && bytes.IndexByte([]byte(" \t\r\n,:"), p.text[i]) >= 0 {
-		i++
+	for i < len(p.text) {
+		switch p.text[i] {
+		case ' ', '\t', '\r', '\n', ',', ':':
+			i++
+			continue
+		}
+		return i
 	}
 	return i
 }
 
 func (p *parser) value(path *place, depth int) (*Node, error) {
 	kind := p.dec.PeekKind()
-	if p.values++; p.values > MaxValues {
-		p.report(p.next(), path, "must not have more than %d values", MaxValues)
+	if p.values++; p.values > p.most {
+		p.report(p.next(), path, "must not have more than %d values", p.most)
 		return nil, errReported
 	}
 	if len(p.found) >= MaxFindings {
@@ -119,7 +154,7 @@ func (p *parser) value(path *place, depth int) (*Node, error) {
 	}
 	switch kind {
 	case '{', '[':
-		n := &Node{Kind: Object, Pos: p.pos(p.next())}
+		n := p.node(Object, p.next())
 		if depth == MaxDepth {
 			p.report(p.next(), path, "must not be nested more than %d deep", MaxDepth)
 			return nil, errReported
@@ -138,14 +173,14 @@ func (p *parser) value(path *place, depth int) (*Node, error) {
 		return nil, err
 	}
 	start := int(p.dec.InputOffset()) - len(raw)
-	n := &Node{Pos: p.pos(start)}
+	n := p.node(Null, start)
 	switch kind {
 	case 't', 'f':
 		n.Kind, n.Bool = Bool, kind == 't'
 	case '0':
-		n.Kind, n.Text = Number, secret.New(string(raw))
+		n.Kind, n.Text = Number, p.hide(p.kept[start:start+len(raw)])
 	case '"':
-		n.Kind, n.Text = String, secret.New(p.unquote(raw, start, path))
+		n.Kind, n.Text = String, p.hide(p.unquote(raw, start, path))
 	}
 	return n, nil
 }
@@ -217,13 +252,16 @@ func member(n *Node, seen map[string]int, name string) (finding.Pos, bool) {
 // unquote is the string that raw, a JSON string at offset start, stands for. One that is no UTF-8, or escapes half a
 // surrogate pair, is reported: any replacement would be a silent change.
 func (p *parser) unquote(raw []byte, start int, path *place) string {
-	for i := 0; i < len(raw); {
-		r, size := utf8.DecodeRune(raw[i:])
-		if r == utf8.RuneError && size == 1 {
-			p.report(start+i, path, "must be UTF-8: byte 0x%02x here is none", raw[i])
-			return ""
+	if !utf8.Valid(raw) {
+		i := 0
+		for r, size := utf8.DecodeRune(raw); r != utf8.RuneError || size > 1; r, size = utf8.DecodeRune(raw[i:]) {
+			i += size
 		}
-		i += size
+		p.report(start+i, path, "must be UTF-8: byte 0x%02x here is none", raw[i])
+		return ""
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return p.kept[start+1 : start+len(raw)-1]
 	}
 	s, err := jsontext.AppendUnquote(nil, raw)
 	if err != nil {

@@ -37,7 +37,7 @@ for i, (k, v) in enumerate(d.items()):
 	if err != nil {
 		t.Fatal(err)
 	}
-	literal, _ := tomlLiteralOf(whole)
+	literal, _ := tomlNotation.literal(whole)
 	want := `{"n": [1, 0, 9223372036854775807, 1000.0, 0.0015, [true]], "s": "x\n\"", "t": {"a b": {"": "y", "z": [{"q": {}}, []]}, "e": {}}}`
 	for _, file := range []string{joined(pieces), "x = " + literal} {
 		got := python(t, `
@@ -76,7 +76,7 @@ func yamlWholes(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	literal, err := yamlLiteral(section)
+	literal, err := yamlNotation.literal(section)
 	if err != nil {
 		t.Fatal(err)
 	}

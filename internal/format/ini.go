@@ -267,7 +267,7 @@ func (ini) Whole(section *document.Node) ([]Piece, error) {
 			case m.Name == "" || strings.Contains(m.Name, "]") || holds(m.Name, control) || strings.TrimSpace(m.Name) != m.Name:
 				return nil, refuseAt(path, "cannot be the name of a section of an ini file")
 			default:
-				if len(out) > 0 {
+				if len(out.all()) > 0 {
 					out.text("\n")
 				}
 				out.text("[" + m.Name + "]\n")
@@ -279,7 +279,7 @@ func (ini) Whole(section *document.Node) ([]Piece, error) {
 			}
 		}
 	}
-	return out, nil
+	return out.all(), nil
 }
 
 func iniPair(out *pieces, m document.Member, path string) error {

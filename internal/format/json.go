@@ -3,7 +3,6 @@ package format
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -136,9 +135,9 @@ func jsonBehind(stack string) State {
 func (jsonFormat) Action(s State) (Writer, State, error) {
 	switch s.Place {
 	case jsonValue:
-		return jsonLiteral, jsonBehind(s.Stack), nil
+		return jsonNotation.literal, jsonBehind(s.Stack), nil
 	case jsonEither:
-		return spaced(jsonLiteral), jsonBehind(s.Stack), nil
+		return spaced(jsonNotation.literal), jsonBehind(s.Stack), nil
 	case jsonString:
 		return singles(jsonBody), s, nil
 	case jsonName, jsonColon, jsonNameEscape:
@@ -165,16 +164,6 @@ func spaced(write Writer) Writer {
 	}
 }
 
-func jsonLiteral(v *document.Node) (string, error) {
-	var out pieces
-	jsonWrite(&out, v, "", false)
-	var b strings.Builder
-	for _, p := range out {
-		b.WriteString(p.Text)
-	}
-	return b.String(), nil
-}
-
 func jsonBody(s string) (string, error) {
 	q := jsonQuote(s)
 	return q[1 : len(q)-1], nil
@@ -185,58 +174,35 @@ func jsonQuote(s string) string {
 	return string(q)
 }
 
-// jsonWrite writes v in one line, or with indent at each line's beginning.
-func jsonWrite(out *pieces, v *document.Node, indent string, lines bool) {
-	separator := ", "
-	inner := indent
-	if lines {
-		inner += "  "
-		separator = ",\n" + inner
+var jsonNotation = notation{
+	null: "null", assign: ": ",
+	name:   func(name string) (string, error) { return jsonQuote(name), nil },
+	quote:  jsonQuote,
+	number: func(digits string) (string, error) { return digits, nil },
+}
+
+// jsonLines writes v with a line for each member and element.
+func jsonLines(out *pieces, v *document.Node, indent string) {
+	if len(v.Items)+len(v.Members) == 0 {
+		jsonNotation.write(out, v, "") // JSON holds any value
+		return
 	}
-	open := func(bracket string) {
-		out.text(bracket)
-		if lines {
-			out.text("\n" + inner)
-		}
+	brackets, inner, next := "{}", indent+"  ", "\n"
+	if v.Kind == document.Array {
+		brackets = "[]"
 	}
-	end := func(bracket string) {
-		if lines {
-			out.text("\n" + indent)
-		}
-		out.text(bracket)
+	out.text(brackets[:1])
+	for _, m := range v.Members {
+		out.text(next + inner + jsonQuote(m.Name) + ": ")
+		jsonLines(out, m.Value, inner)
+		next = ",\n"
 	}
-	switch {
-	case v.Kind == document.Null:
-		out.value(v, "null")
-	case v.Kind == document.String:
-		out.value(v, jsonQuote(v.Text.Reveal()))
-	case v.Kind == document.Array && len(v.Items) == 0:
-		out.value(v, "[]")
-	case v.Kind == document.Object && len(v.Members) == 0:
-		out.value(v, "{}")
-	case v.Kind == document.Array:
-		open("[")
-		for i, item := range v.Items {
-			if i > 0 {
-				out.text(separator)
-			}
-			jsonWrite(out, item, inner, lines)
-		}
-		end("]")
-	case v.Kind == document.Object:
-		open("{")
-		for i, m := range v.Members {
-			if i > 0 {
-				out.text(separator)
-			}
-			out.text(jsonQuote(m.Name) + ": ")
-			jsonWrite(out, m.Value, inner, lines)
-		}
-		end("}")
-	default: // a boolean, or a number: its digits as they were written
-		s, _ := single(v)
-		out.value(v, s)
+	for _, item := range v.Items {
+		out.text(next + inner)
+		jsonLines(out, item, inner)
+		next = ",\n"
 	}
+	out.text("\n" + indent + brackets[1:])
 }
 
 func (jsonFormat) Join(a, b State) (State, bool) {
@@ -270,9 +236,9 @@ func (jsonFormat) End(s State) error {
 
 func (jsonFormat) Whole(section *document.Node) ([]Piece, error) {
 	var out pieces
-	jsonWrite(&out, section, "", true)
+	jsonLines(&out, section, "")
 	out.text("\n")
-	return out, nil
+	return out.all(), nil
 }
 
 // Parse reads the file as strictly as user data is read: no name may stand twice.

@@ -70,7 +70,8 @@ func pemText(v *document.Node) (string, error) {
 
 // pemBlocks counts the blocks of text, which must hold nothing else.
 func pemBlocks(text string) (int, error) {
-	label, body, blocks, n := "", "", 0, 0
+	var body strings.Builder
+	label, blocks, n := "", 0, 0
 	headers := false
 	for line := range strings.Lines(text) {
 		n++
@@ -86,7 +87,8 @@ func pemBlocks(text string) (int, error) {
 			if label, ok = strings.CutSuffix(begin, "-----"); !ok || label == "" || holds(label, func(r rune) bool { return r <= ' ' && r != ' ' || r == '-' || r >= 0x7f }) {
 				return wrong("is no -----BEGIN …-----")
 			}
-			body, headers = "", false
+			body.Reset()
+			headers = false
 		case label == "" && line != "":
 			return wrong("stands outside of a block")
 		case label == "":
@@ -94,19 +96,19 @@ func pemBlocks(text string) (int, error) {
 			if end != label+"-----" {
 				return wrong("ends a block of another kind than was begun")
 			}
-			if der, err := base64.StdEncoding.Strict().DecodeString(body); err != nil || len(der) == 0 {
+			if der, err := base64.StdEncoding.Strict().DecodeString(body.String()); err != nil || len(der) == 0 {
 				return wrong("ends a block that is not base64")
 			}
 			label = ""
 			blocks++
-		case body == "" && strings.Contains(line, ": "):
+		case body.Len() == 0 && strings.Contains(line, ": "):
 			headers = true
 		case line == "" && headers:
 			headers = false
 		case line == "" || headers || strings.ContainsAny(line, "-: \t\r"):
 			return wrong("is no base64")
 		default:
-			body += line
+			body.WriteString(line)
 		}
 	}
 	switch {
@@ -136,7 +138,7 @@ func (f pem) Whole(section *document.Node) ([]Piece, error) {
 	}
 	var out pieces
 	out.value(section, s)
-	return out, nil
+	return out.all(), nil
 }
 
 // Parse takes a file of PEM blocks, or one with nothing in it.

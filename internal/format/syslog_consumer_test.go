@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -36,7 +37,7 @@ func runUntil(t *testing.T, lines int, path string, name string, args ...string)
 			t.Fatalf("%s wrote %d lines of %d\n%s", cmd, bytes.Count(out, []byte("\n")), lines, messages.Bytes())
 		case <-tick.C:
 			if out, _ := os.ReadFile(path); bytes.Count(out, []byte("\n")) >= lines {
-				cmd.Process.Signal(os.Interrupt)
+				cmd.Process.Signal(syscall.SIGTERM)
 				<-ended
 				return out
 			}

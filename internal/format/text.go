@@ -47,7 +47,7 @@ func (text) Whole(section *document.Node) ([]Piece, error) {
 	}
 	var out pieces
 	out.value(section, s)
-	return out, nil
+	return out.all(), nil
 }
 
 // Parse has no grammar to go by. It finds what can only be an accident.

@@ -252,9 +252,9 @@ func tomlBehind(stack string) State {
 func (toml) Action(s State) (Writer, State, error) {
 	switch s.Place {
 	case tomlValue:
-		return tomlLiteralOf, tomlBehind(s.Stack), nil
+		return tomlNotation.literal, tomlBehind(s.Stack), nil
 	case tomlEither:
-		return spaced(tomlLiteralOf), tomlBehind(s.Stack), nil
+		return spaced(tomlNotation.literal), tomlBehind(s.Stack), nil
 	case tomlBasic0, tomlBasic:
 		return singles(tomlBody), State{tomlBasic, s.Stack}, nil
 	case tomlLong0, tomlLong0Value:
@@ -323,59 +323,11 @@ func tomlLiteralBody(s string) (string, error) {
 	return s, nil
 }
 
-func tomlLiteralOf(v *document.Node) (string, error) {
-	var out pieces
-	if err := tomlWrite(&out, v, ""); err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	for _, p := range out {
-		b.WriteString(p.Text)
-	}
-	return b.String(), nil
-}
-
-// tomlWrite writes v in one line.
-func tomlWrite(out *pieces, v *document.Node, path string) error {
-	switch v.Kind {
-	case document.Null:
-		return refuseAt(path, noValue+": TOML has no null")
-	case document.String:
-		out.value(v, tomlQuote(v.Text.Reveal()))
-	case document.Number:
-		s, err := tomlNumber(v.Text.Reveal())
-		if err != nil {
-			return at(path, err)
-		}
-		out.value(v, s)
-	case document.Bool:
-		s, _ := single(v)
-		out.value(v, s)
-	case document.Array:
-		out.text("[")
-		for i, item := range v.Items {
-			if i > 0 {
-				out.text(", ")
-			}
-			if err := tomlWrite(out, item, document.JoinIndex(path, i)); err != nil {
-				return err
-			}
-		}
-		out.text("]")
-	case document.Object:
-		out.text("{")
-		for i, m := range v.Members {
-			if i > 0 {
-				out.text(", ")
-			}
-			out.text(tomlName(m.Name) + " = ")
-			if err := tomlWrite(out, m.Value, document.Join(path, m.Name)); err != nil {
-				return err
-			}
-		}
-		out.text("}")
-	}
-	return nil
+var tomlNotation = notation{
+	assign: " = ",
+	name:   func(name string) (string, error) { return tomlName(name), nil },
+	quote:  tomlQuote,
+	number: tomlNumber,
 }
 
 // tomlNumber is a JSON number as TOML: a whole one of 64 bits, or a float. The two languages write them alike.
@@ -468,7 +420,7 @@ func (toml) Whole(section *document.Node) ([]Piece, error) {
 	}
 	var out pieces
 	err := tomlTable(&out, section, "", "")
-	return out, err
+	return out.all(), err
 }
 
 func tomlTable(out *pieces, v *document.Node, header, path string) error {
@@ -476,8 +428,7 @@ func tomlTable(out *pieces, v *document.Node, header, path string) error {
 		if m.Value.Kind == document.Object {
 			continue
 		}
-		out.text(tomlName(m.Name) + " = ")
-		if err := tomlWrite(out, m.Value, document.Join(path, m.Name)); err != nil {
+		if err := tomlNotation.member(out, m, document.Join(path, m.Name)); err != nil {
 			return err
 		}
 		out.text("\n")
@@ -487,7 +438,7 @@ func tomlTable(out *pieces, v *document.Node, header, path string) error {
 			continue
 		}
 		name := header + tomlName(m.Name)
-		if len(*out) > 0 {
+		if len(out.all()) > 0 {
 			out.text("\n")
 		}
 		out.text("[" + name + "]\n")

@@ -66,7 +66,7 @@ func flat(section *document.Node, what, separator string, name func(string) (str
 		out.value(m.Value, value)
 		out.text("\n")
 	}
-	return out, nil
+	return out.all(), nil
 }
 
 // at gives a ValueError that has no path yet the one at which the value stands.
@@ -78,20 +78,105 @@ func at(path string, err error) error {
 	return err
 }
 
-// pieces is a file that is being written.
-type pieces []Piece
+// pieces is a file that is being written: those before, and the text behind the last of them.
+type pieces struct {
+	before []Piece
+	last   []byte
+}
 
-func (p *pieces) text(s string) { p.add(s, false) }
+func (p *pieces) text(s string) { p.last = append(p.last, s...) }
 
 // value adds the literal that stands for v.
-func (p *pieces) value(v *document.Node, literal string) { p.add(literal, v.Secret) }
-
-func (p *pieces) add(s string, secret bool) {
-	if last := len(*p) - 1; last >= 0 && !secret && !(*p)[last].Secret {
-		(*p)[last].Text += s
+func (p *pieces) value(v *document.Node, literal string) {
+	if !v.Secret {
+		p.text(literal)
 		return
 	}
-	*p = append(*p, Piece{s, secret})
+	p.before = append(p.all(), Piece{literal, true})
+	p.last = nil
+}
+
+func (p *pieces) all() []Piece {
+	if len(p.last) == 0 {
+		return p.before
+	}
+	return append(p.before, Piece{Text: string(p.last)})
+}
+
+// notation is how a language of nested values writes them in one line.
+type notation struct {
+	null   string // empty if it has none
+	assign string // between a name and its value
+	name   func(name string) (string, error)
+	quote  func(s string) string
+	number func(digits string) (string, error)
+}
+
+// write adds v, which stands at path.
+func (n notation) write(out *pieces, v *document.Node, path string) error {
+	switch v.Kind {
+	case document.Null:
+		if n.null == "" {
+			return refuseAt(path, noValue)
+		}
+		out.value(v, n.null)
+	case document.String:
+		out.value(v, n.quote(v.Text.Reveal()))
+	case document.Number:
+		s, err := n.number(v.Text.Reveal())
+		if err != nil {
+			return at(path, err)
+		}
+		out.value(v, s)
+	case document.Bool:
+		s, _ := single(v)
+		out.value(v, s)
+	case document.Array:
+		out.text("[")
+		for i, item := range v.Items {
+			if i > 0 {
+				out.text(", ")
+			}
+			if err := n.write(out, item, document.JoinIndex(path, i)); err != nil {
+				return err
+			}
+		}
+		out.text("]")
+	case document.Object:
+		out.text("{")
+		for i, m := range v.Members {
+			if i > 0 {
+				out.text(", ")
+			}
+			if err := n.member(out, m, document.Join(path, m.Name)); err != nil {
+				return err
+			}
+		}
+		out.text("}")
+	}
+	return nil
+}
+
+func (n notation) member(out *pieces, m document.Member, path string) error {
+	name, err := n.name(m.Name)
+	if err != nil {
+		return at(path, err)
+	}
+	out.text(name + n.assign)
+	return n.write(out, m.Value, path)
+}
+
+// literal is the Writer of any value.
+func (n notation) literal(v *document.Node) (string, error) {
+	var out pieces
+	if err := n.write(&out, v, ""); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, p := range out.all() {
+		b.WriteString(p.Text)
+	}
+	return b.String(), nil
 }
 
 // holds tells whether s has a rune that bad is true for.

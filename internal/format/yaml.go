@@ -272,6 +272,9 @@ func (y *yamlLexer) stepBegun(c byte) string {
 		return "a blank must follow the colon"
 	case y.place == yamlQuoted && c == ':':
 		y.place = yamlColon
+		if y.lines {
+			return "a key must stand in one line"
+		}
 	case y.place == yamlQuoted && y.flow != "":
 		return "a colon must follow the key"
 	case y.place == yamlQuoted && c != ' ' && c != '\n':
@@ -344,8 +347,10 @@ func (y *yamlLexer) stepValue(c byte) string {
 		case y.place == yamlAlias && c == ' ':
 			y.place = yamlEndBlank
 			return ""
-		case y.place == yamlAlias:
+		case y.place == yamlAlias && (word(c) || c == '-'):
 			return ""
+		case y.place == yamlAlias:
+			return "a name of letters and digits must follow the *"
 		case c == '#' && y.place == yamlPlainBlank:
 			y.place = yamlEndBlank
 		case y.place == yamlPlainColon && (c == ' ' || in != 0):
@@ -503,7 +508,7 @@ func (yaml) Action(s State) (Writer, State, error) {
 	switch y.place {
 	case yamlValue, yamlEntry:
 		y.place = yamlEnd
-		return yamlLiteral, y.pack(), nil
+		return yamlNotation.literal, y.pack(), nil
 	case yamlDouble, yamlSingle:
 		switch {
 		case y.key == yamlIsKey:
@@ -604,77 +609,19 @@ func yamlNumber(digits string) (string, error) {
 	return mantissa + "e" + exponent, nil
 }
 
+var yamlNotation = notation{null: "null", assign: ": ", name: yamlKey, quote: yamlQuote, number: yamlNumber}
+
 // yamlKey is a key in quotes. Readers take a text for a key only if its colon follows within 1024 characters, and
 // Ruby takes << for the order to merge even in quotes.
-func yamlKey(name, path string) (string, error) {
-	if name == "<<" {
-		return "", refuseAt(path, "is a key that some readers of YAML take for an order to merge")
-	}
+func yamlKey(name string) (string, error) {
 	q := yamlQuote(name)
-	if len(q) > 1000 {
-		return "", refuseAt(path, "is a key longer than the 1024 characters that YAML allows")
+	switch {
+	case name == "<<":
+		return "", refuse("is a key that some readers of YAML take for an order to merge")
+	case len(q) > 1000:
+		return "", refuse("is a key longer than the 1024 characters that YAML allows")
 	}
 	return q, nil
-}
-
-func yamlLiteral(v *document.Node) (string, error) {
-	var out pieces
-	if err := yamlWrite(&out, v, ""); err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	for _, p := range out {
-		b.WriteString(p.Text)
-	}
-	return b.String(), nil
-}
-
-// yamlWrite writes v in one line.
-func yamlWrite(out *pieces, v *document.Node, path string) error {
-	switch v.Kind {
-	case document.Null:
-		out.value(v, "null")
-	case document.String:
-		out.value(v, yamlQuote(v.Text.Reveal()))
-	case document.Bool:
-		s, _ := single(v)
-		out.value(v, s)
-	case document.Number:
-		s, err := yamlNumber(v.Text.Reveal())
-		if err != nil {
-			return at(path, err)
-		}
-		out.value(v, s)
-	case document.Array:
-		out.text("[")
-		for i, item := range v.Items {
-			if i > 0 {
-				out.text(", ")
-			}
-			if err := yamlWrite(out, item, document.JoinIndex(path, i)); err != nil {
-				return err
-			}
-		}
-		out.text("]")
-	case document.Object:
-		out.text("{")
-		for i, m := range v.Members {
-			if i > 0 {
-				out.text(", ")
-			}
-			path := document.Join(path, m.Name)
-			key, err := yamlKey(m.Name, path)
-			if err != nil {
-				return err
-			}
-			out.text(key + ": ")
-			if err := yamlWrite(out, m.Value, path); err != nil {
-				return err
-			}
-		}
-		out.text("}")
-	}
-	return nil
 }
 
 // Join takes the end of a value wherever one of the branches may have written one and the other none or its own.
@@ -719,12 +666,12 @@ func (yaml) End(s State) error {
 func (yaml) Whole(section *document.Node) ([]Piece, error) {
 	var out pieces
 	if len(section.Members)+len(section.Items) == 0 {
-		err := yamlWrite(&out, section, "")
+		err := yamlNotation.write(&out, section, "")
 		out.text("\n")
-		return out, err
+		return out.all(), err
 	}
 	err := yamlLines(&out, section, "", "")
-	return out, err
+	return out.all(), err
 }
 
 // yamlLines writes the members or items of v; the indent of the first line is written already.
@@ -736,7 +683,7 @@ func yamlLines(out *pieces, v *document.Node, indent, path string) error {
 			return yamlLines(out, v, inner, path)
 		}
 		out.text(before)
-		err := yamlWrite(out, v, path)
+		err := yamlNotation.write(out, v, path)
 		out.text("\n")
 		return err
 	}
@@ -745,9 +692,9 @@ func yamlLines(out *pieces, v *document.Node, indent, path string) error {
 			out.text(indent)
 		}
 		path := document.Join(path, m.Name)
-		key, err := yamlKey(m.Name, path)
+		key, err := yamlKey(m.Name)
 		if err != nil {
-			return err
+			return at(path, err)
 		}
 		if yamlPlainKey(m.Name) {
 			key = m.Name

@@ -6,10 +6,11 @@ package identity
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/bootconf/bootconf/internal/document"
 )
 
 // version is that of the recorded form.
@@ -26,42 +27,49 @@ const (
 	None      Method = "none"       // the instance can't be told from another
 )
 
-// Identity is who an instance is. It is recorded as JSON.
+// Identity is who an instance is. It is recorded as JSON, and read and written without encoding/json.
 type Identity struct {
-	Method     Method `json:"method"`
-	InstanceID string `json:"instance_id,omitempty"` // from the asset tag; otherwise for the caller to fill in, if known
-	UUID       string `json:"uuid,omitempty"`        // lower case, as this kernel shows it
-	MachineID  string `json:"machine_id,omitempty"`
-	Container  string `json:"container,omitempty"` // what runs the container, "" outside of one
+	Method     Method
+	InstanceID string // from the asset tag; otherwise for the caller to fill in, if known
+	UUID       string // lower case, as this kernel shows it
+	MachineID  string
+	Container  string // what runs the container, "" outside of one
 }
 
-// MarshalJSON adds the version.
+// MarshalJSON is the recorded form, in one line.
 func (i Identity) MarshalJSON() ([]byte, error) {
-	type fields Identity // without this method
-	return json.Marshal(struct {
-		Version int `json:"version"`
-		fields
-	}{version, fields(i)})
+	n := document.NewObject()
+	n.SetInt("version", version)
+	n.SetString("method", string(i.Method))
+	n.SetIfAny("instance_id", i.InstanceID)
+	n.SetIfAny("uuid", i.UUID)
+	n.SetIfAny("machine_id", i.MachineID)
+	n.SetIfAny("container", i.Container)
+	return document.Compact(n), nil
 }
 
 // UnmarshalJSON takes what MarshalJSON gives and nothing else: an identity that another version wrote, or that was
 // edited into one that Read can't give, is an error and not a different instance.
 func (i *Identity) UnmarshalJSON(text []byte) error {
-	type fields Identity
-	var v struct {
-		Version int `json:"version"`
-		fields
+	r := document.ReadRecord(text)
+	v := Identity{
+		Method:     Method(r.String("method")),
+		InstanceID: r.String("instance_id"),
+		UUID:       r.String("uuid"),
+		MachineID:  r.String("machine_id"),
+		Container:  r.String("container"),
 	}
-	if err := json.Unmarshal(text, &v); err != nil {
+	known := r.Int("version")
+	if r.Wrong {
+		return errors.New("cannot read the identity: it is no record of bootconf")
+	}
+	if known != version {
+		return fmt.Errorf("cannot read the identity: it is of version %d, and this bootconf knows version %d", known, version)
+	}
+	if err := v.check(); err != nil {
 		return fmt.Errorf("cannot read the identity: %w", err)
 	}
-	if v.Version != version {
-		return fmt.Errorf("cannot read the identity: it is of version %d, and this bootconf knows version %d", v.Version, version)
-	}
-	if err := Identity(v.fields).check(); err != nil {
-		return fmt.Errorf("cannot read the identity: %w", err)
-	}
-	*i = Identity(v.fields)
+	*i = v
 	return nil
 }
 

@@ -10,7 +10,6 @@ import (
 	published "github.com/bootconf/bootconf/docs/schema"
 	"github.com/bootconf/bootconf/internal/document"
 	"github.com/bootconf/bootconf/internal/finding"
-	"github.com/bootconf/bootconf/internal/schema"
 )
 
 // Bundle is all that Load reads of an image as one JSON text, which OpenBundle understands. An image with findings
@@ -25,8 +24,7 @@ func Bundle(fsys FS) ([]byte, finding.List) {
 		files.Set(name, document.NewString(r.files[name], finding.Pos{}))
 	}
 	bundle := &document.Node{Kind: document.Object}
-	version, _ := document.Parse("", []byte("1"))
-	bundle.Set("bundle", version)
+	bundle.SetInt("bundle", 1)
 	bundle.Set("files", files)
 	if len(r.masked) > 0 {
 		masked := &document.Node{Kind: document.Array}
@@ -35,7 +33,7 @@ func Bundle(fsys FS) ([]byte, finding.List) {
 		}
 		bundle.Set("masked", masked)
 	}
-	return append(schema.Encode(bundle), '\n'), nil
+	return append(document.Encode(bundle), '\n'), nil
 }
 
 func sortedKeys(m map[string]string) []string {

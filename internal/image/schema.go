@@ -3,7 +3,6 @@ package image
 import (
 	"github.com/bootconf/bootconf/internal/document"
 	"github.com/bootconf/bootconf/internal/finding"
-	"github.com/bootconf/bootconf/internal/schema"
 )
 
 // Schema is one JSON Schema for the user data of the image, for editors and pipelines. It refers to nothing outside
@@ -53,7 +52,7 @@ func (i *Image) Schema() []byte {
 		whole.Set("required", required)
 	}
 	whole.Set("$defs", defs)
-	return append(schema.Encode(whole), '\n')
+	return append(document.Encode(whole), '\n')
 }
 
 func text(s string) *document.Node { return document.NewString(s, finding.Pos{}) }

@@ -125,7 +125,7 @@ func TestExported(t *testing.T) {
 		}
 		for i, e := range k.Schema.Get("examples").Items {
 			var v any
-			if err := json.Unmarshal(schema.Encode(e), &v); err != nil {
+			if err := json.Unmarshal(document.Encode(e), &v); err != nil {
 				t.Fatal(err)
 			}
 			if err := resolved.Validate(v); err != nil {

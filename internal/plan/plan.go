@@ -61,3 +61,24 @@ func (f File) Secrets() []secret.Text {
 	}
 	return out
 }
+
+// Replace is a copy of p with r applied to the content of every file, to what came from secrets and to what stands
+// between it alike.
+func (p *Plan) Replace(r interface{ Replace(string) string }) *Plan {
+	out := *p
+	out.Files = nil
+	for _, f := range p.Files {
+		content, text, at := f.Content.Reveal(), "", 0
+		var spans []Span
+		for _, s := range f.Spans {
+			text += r.Replace(content[at:s.Start])
+			start := len(text)
+			text += r.Replace(content[s.Start:s.End])
+			spans = append(spans, Span{start, len(text)})
+			at = s.End
+		}
+		f.Content, f.Spans = secret.New(text+r.Replace(content[at:])), spans
+		out.Files = append(out.Files, f)
+	}
+	return &out
+}

@@ -13,7 +13,6 @@ import (
 	"github.com/bootconf/bootconf/internal/finding"
 	"github.com/bootconf/bootconf/internal/image"
 	"github.com/bootconf/bootconf/internal/plan"
-	"github.com/bootconf/bootconf/internal/schema"
 	"github.com/bootconf/bootconf/internal/validate"
 )
 
@@ -27,7 +26,7 @@ func load(t testing.TB, files map[string]string) *image.Image {
 	for name, text := range files {
 		bundle.Get("files").Set("/etc/bootconf/services/"+name, document.NewString(text, finding.Pos{}))
 	}
-	fsys, found := image.OpenBundle("bundle", schema.Encode(bundle))
+	fsys, found := image.OpenBundle("bundle", document.Encode(bundle))
 	if found != nil {
 		t.Fatal(found)
 	}

@@ -4,12 +4,12 @@
 package result
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"time"
 
+	"github.com/bootconf/bootconf/internal/document"
 	"github.com/bootconf/bootconf/internal/finding"
 	"github.com/bootconf/bootconf/internal/paths"
 )
@@ -23,7 +23,8 @@ const (
 	Build      = "build"      // the instance builds an image and was left alone
 )
 
-// Result is a run's record, version 1. Fields are only ever added.
+// Result is a run's record, version 1. Fields are only ever added. The tags say what Document and ReadStatus do by hand,
+// and a test holds them to it.
 type Result struct {
 	Version    int               `json:"version"`
 	Status     string            `json:"status"`
@@ -103,11 +104,7 @@ type Files interface {
 
 // Publish writes the record for `bootconf status`. It lies on tmpfs and is gone with the boot.
 func (r *Result) Publish(files Files) error {
-	text, err := r.encode()
-	if err == nil {
-		err = files.WriteFileVolatile(paths.Status, text, 0o644)
-	}
-	if err != nil {
+	if err := files.WriteFileVolatile(paths.Status, r.encode(), 0o644); err != nil {
 		return fmt.Errorf("cannot write %s: %w", paths.Status, err)
 	}
 	return nil
@@ -115,23 +112,18 @@ func (r *Result) Publish(files Files) error {
 
 // Keep writes the record for good.
 func (r *Result) Keep(files Files) error {
-	text, err := r.encode()
-	if err == nil {
-		err = files.WriteFileAtomic(paths.Result, text, 0o600)
-	}
-	if err != nil {
+	if err := files.WriteFileAtomic(paths.Result, r.encode(), 0o600); err != nil {
 		return fmt.Errorf("cannot write %s: %w", paths.Result, err)
 	}
 	return nil
 }
 
-func (r *Result) encode() ([]byte, error) {
-	text, err := json.MarshalIndent(r, "", "  ")
-	return append(text, '\n'), err
-}
+func (r *Result) encode() []byte { return append(document.Encode(r.Document()), '\n') }
 
 // ReadStatus is the record of this boot's run, or nil if there is none yet.
-func ReadStatus(files interface{ ReadFile(path string) ([]byte, error) }) (*Result, error) {
+func ReadStatus(files interface {
+	ReadFile(path string) ([]byte, error)
+}) (*Result, error) {
 	text, err := files.ReadFile(paths.Status)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -139,8 +131,8 @@ func ReadStatus(files interface{ ReadFile(path string) ([]byte, error) }) (*Resu
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", paths.Status, err)
 	}
-	r := &Result{}
-	if err := json.Unmarshal(text, r); err != nil || r.Version < 1 {
+	r, ok := decode(text)
+	if !ok {
 		return nil, fmt.Errorf("cannot read %s: it is no result of bootconf", paths.Status)
 	}
 	return r, nil

@@ -168,10 +168,24 @@ func (r *Root) Stat(path string) (fs.FileInfo, error) { return r.stat("stat", pa
 func (r *Root) Lstat(path string) (fs.FileInfo, error) { return r.stat("lstat", path, false) }
 
 func (r *Root) stat(op, path string, follow bool) (fs.FileInfo, error) {
+	var st unix.Stat_t
+	flags := unix.O_NOFOLLOW
+	if follow {
+		flags = 0
+	}
+	if fd, ok, err := openInRoot(r.fd, path, flagDir|flags); ok {
+		if err == nil {
+			defer unix.Close(fd)
+			err = unix.Fstat(fd, &st)
+		}
+		if err != nil {
+			return nil, &fs.PathError{Op: op, Path: path, Err: err}
+		}
+		return infoOf(base(path), &st), nil
+	}
 	w := r.walk()
 	defer w.close()
 	name, err := w.file(path, follow)
-	var st unix.Stat_t
 	if err == nil {
 		err = unix.Fstatat(w.top(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	}
@@ -185,6 +199,9 @@ func (r *Root) stat(op, path string, follow bool) (fs.FileInfo, error) {
 func (r *Root) open(path string, flags int) (int, error) {
 	if r.slash {
 		return retryInt(func() (int, error) { return unix.Open(top(path), flags|unix.O_CLOEXEC, 0) })
+	}
+	if fd, ok, err := openInRoot(r.fd, path, flags); ok {
+		return fd, err
 	}
 	w := r.walk()
 	defer w.close()

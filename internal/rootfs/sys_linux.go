@@ -31,6 +31,18 @@ func statAt(dir int, name, as string) (Info, error) {
 	}, err
 }
 
+// openInRoot has the kernel resolve path within the directory root, as the walker does and in one call (openat2(2),
+// since Linux 5.6). Ok is false where it can't, or something was moved meanwhile: then the walker is to try.
+func openInRoot(root int, path string, flags int) (fd int, ok bool, err error) {
+	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	fd, err = retryInt(func() (int, error) { return unix.Openat2(root, top(path), &how) })
+	switch err {
+	case unix.ENOSYS, unix.EPERM, unix.EAGAIN, unix.EXDEV: // the first two also by a container's filter
+		return -1, false, err
+	}
+	return fd, true, err
+}
+
 // The magic numbers that package unix doesn't have.
 const (
 	configfsMagic = 0x62656570

@@ -29,3 +29,5 @@ func written(fd int) error { return unix.Fsync(fd) }
 func immutable(int) (is bool, set func(on bool) error, err error) {
 	return false, nil, errors.ErrUnsupported
 }
+
+func openInRoot(int, string, int) (fd int, ok bool, err error) { return -1, false, unix.ENOSYS }

@@ -237,7 +237,7 @@ func show(n *document.Node) string {
 	case document.String, document.Number:
 		return n.Text.Reveal() + secretMark(n)
 	}
-	return string(appendJSON(nil, n, -1)) + secretMark(n)
+	return string(document.Compact(n)) + secretMark(n)
 }
 
 func secretMark(n *document.Node) string {

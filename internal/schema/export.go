@@ -11,10 +11,7 @@ import (
 
 // JSON is the schema for editors and other programs: in keywords of 2020-12 alone, with what "normalize" allows said
 // by them.
-func (s *Schema) JSON() []byte { return append(Encode(s.Export("")), '\n') }
-
-// Encode is a schema, or another document without secrets, as indented JSON.
-func Encode(n *document.Node) []byte { return appendJSON(nil, n, 0) }
+func (s *Schema) JSON() []byte { return append(document.Encode(s.Export("")), '\n') }
 
 // Export is the schema as JSON gives it, to stand in another document at a JSON pointer such as /$defs/database: its
 // references are rewritten. S is one that Compile returned.

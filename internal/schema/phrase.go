@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/bootconf/bootconf/internal/document"
 )
 
@@ -59,7 +57,7 @@ func (s *Schema) choice() string {
 
 // literal is a value of the schema for a message.
 func literal(v *document.Node) string {
-	text := string(appendJSON(nil, v, -1))
+	text := string(document.Compact(v))
 	if len(text) > 80 {
 		return "a certain " + v.Kind.String()
 	}
@@ -180,65 +178,4 @@ func known(names []string) string {
 		return "; known is " + names[0]
 	}
 	return "; known are " + list(names, "and")
-}
-
-// appendJSON writes v as JSON: in one line where indent is negative, else indented to that depth.
-func appendJSON(b []byte, v *document.Node, indent int) []byte {
-	newline := func(depth int) {
-		if indent >= 0 {
-			b = append(b, '\n')
-			for range depth {
-				b = append(b, "  "...)
-			}
-		}
-	}
-	inner := indent
-	if indent >= 0 {
-		inner++
-	}
-	switch v.Kind {
-	case document.Null:
-		return append(b, "null"...)
-	case document.Bool:
-		return strconv.AppendBool(b, v.Bool)
-	case document.Number:
-		return append(b, v.Plain()...)
-	case document.String:
-		return appendString(b, v.Plain())
-	case document.Array:
-		b = append(b, '[')
-		for i, item := range v.Items {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			newline(inner)
-			b = appendJSON(b, item, inner)
-		}
-		if len(v.Items) > 0 {
-			newline(indent)
-		}
-		return append(b, ']')
-	}
-	b = append(b, '{')
-	for i, m := range v.Members {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		newline(inner)
-		b = appendString(b, m.Name)
-		b = append(b, ':')
-		if indent >= 0 {
-			b = append(b, ' ')
-		}
-		b = appendJSON(b, m.Value, inner)
-	}
-	if len(v.Members) > 0 {
-		newline(indent)
-	}
-	return append(b, '}')
-}
-
-func appendString(b []byte, s string) []byte {
-	b, _ = jsontext.AppendQuote(b, s) // it fails at invalid UTF-8 only, and replaces that
-	return b
 }

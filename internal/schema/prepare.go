@@ -2,6 +2,7 @@ package schema
 
 import (
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/bootconf/bootconf/internal/document"
@@ -340,7 +341,7 @@ func appendCanonical(b []byte, n *document.Node) []byte {
 			}
 		}
 	case document.String:
-		return appendString(b, n.Text.Reveal())
+		return strconv.AppendQuote(b, n.Text.Reveal())
 	case document.Array:
 		b = append(b, '[')
 		for _, item := range n.Items {
@@ -352,9 +353,9 @@ func appendCanonical(b []byte, n *document.Node) []byte {
 		sort.Slice(members, func(i, j int) bool { return members[i].Name < members[j].Name })
 		b = append(b, '{')
 		for _, m := range members {
-			b = append(appendCanonical(append(appendString(b, m.Name), ':'), m.Value), ',')
+			b = append(appendCanonical(append(strconv.AppendQuote(b, m.Name), ':'), m.Value), ',')
 		}
 		return append(b, '}')
 	}
-	return appendJSON(b, n, -1) // null, true, false
+	return append(b, document.Compact(n)...) // null, true, false
 }

@@ -22,6 +22,9 @@ type Text struct{ p *string }
 // New hides s.
 func New(s string) Text { return Text{&s} }
 
+// At hides the string at p, which the caller must not change.
+func At(p *string) Text { return Text{p} }
+
 // Reveal is the hidden string.
 func (t Text) Reveal() string {
 	if t.p == nil {

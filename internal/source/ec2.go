@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 
+	"github.com/bootconf/bootconf/internal/document"
 	"github.com/bootconf/bootconf/internal/identity"
 )
 
@@ -176,19 +177,25 @@ func (s *ec2) fact(ctx context.Context, name, path string) error {
 // document fetches the instance identity document and the facts in it.
 func (s *ec2) document(ctx context.Context) error {
 	err := s.try(ctx, "the instance identity document", func(ctx context.Context) error {
-		out, err := s.client.GetInstanceIdentityDocument(ctx, nil)
+		// not GetInstanceIdentityDocument, which takes encoding/json
+		out, err := s.client.GetDynamicData(ctx, &imds.GetDynamicDataInput{Path: "instance-identity/document"})
 		if err != nil {
 			return err
 		}
-		if !isFact("id", out.InstanceID) {
+		body, err := io.ReadAll(out.Content)
+		if err != nil {
+			return err
+		}
+		r := document.ReadRecord(body)
+		if id := r.String("instanceId"); r.Wrong || !isFact("id", id) {
 			return errNoFact
 		}
-		for _, f := range [...]struct{ name, value string }{
-			{"id", out.InstanceID}, {"region", out.Region}, {"zone", out.AvailabilityZone}, {"type", out.InstanceType},
-			{"account", out.AccountID}, {"image", out.ImageID}, {"local_ipv4", out.PrivateIP},
+		for _, f := range [...]struct{ name, key string }{
+			{"id", "instanceId"}, {"region", "region"}, {"zone", "availabilityZone"}, {"type", "instanceType"},
+			{"account", "accountId"}, {"image", "imageId"}, {"local_ipv4", "privateIp"},
 		} {
-			if isFact(f.name, f.value) {
-				s.facts[f.name] = f.value
+			if value := r.String(f.key); isFact(f.name, value) {
+				s.facts[f.name] = value
 			}
 		}
 		return nil

@@ -200,7 +200,12 @@ func (c *compiler) text(text string, s format.State, at func(offset int) parse.P
 }
 
 func (c *compiler) action(n *parse.ActionNode, s format.State, dot typ) (node, format.State) {
-	if text, ok := c.paramText(n.Pipe); ok {
+	if name := paramName(n.Pipe); name != "" {
+		text, ok := c.Params[name]
+		if !ok {
+			c.pipe(n.Pipe, dot) // which reports it
+			c.doubt = true
+		}
 		return &textNode{text}, c.text(text, s, func(int) parse.Pos { return n.Pos })
 	}
 	if len(n.Pipe.Decl) > 0 {
@@ -231,21 +236,20 @@ func (c *compiler) action(n *parse.ActionNode, s format.State, dot typ) (node, f
 	return out, s
 }
 
-// paramText is what a parameter is set to, where an action prints nothing else: it is the author's own text and may
-// stand where no value can, in a key for one.
-func (c *compiler) paramText(p *parse.PipeNode) (string, bool) {
+// paramName is the parameter that an action prints, if it prints nothing else. That is text: a parameter is the
+// author's own and may stand where no value can, in a key for one.
+func paramName(p *parse.PipeNode) string {
 	if len(p.Decl) > 0 || len(p.Cmds) != 1 || len(p.Cmds[0].Args) != 1 {
-		return "", false
+		return ""
 	}
 	chain, ok := p.Cmds[0].Args[0].(*parse.ChainNode)
 	if !ok || len(chain.Field) != 1 {
-		return "", false
+		return ""
 	}
 	if id, ok := chain.Node.(*parse.IdentifierNode); !ok || id.Ident != "param" {
-		return "", false
+		return ""
 	}
-	text, ok := c.Params[chain.Field[0]]
-	return text, ok
+	return chain.Field[0]
 }
 
 // raw is what an action of the form {{ raw X }} or {{ … | raw }} prints as it is.

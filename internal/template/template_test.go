@@ -126,7 +126,7 @@ func TestCompileFindings(t *testing.T) {
 		"fact":                {"a = {{ instance.id }}\nb = {{ instance.regoin }}\n", "t.tmpl:2:16: there is no instance.regoin; did you mean \"region\"?"},
 		"fact bare":           {"a = {{ instance }}\n", "t.tmpl:1:8: instance stands only with a name behind it: instance.NAME"},
 		"fact below":          {"a = {{ instance.id.x }}\n", "t.tmpl:1:19: a string, number or boolean has no key \"x\""},
-		"param unknown":       {"{{ param.prefx }}a = \"\"\n", "t.tmpl:1:4: nothing can be printed here: a key holds no value\nt.tmpl:1:9: there is no param.prefx; did you mean \"prefix\"?"},
+		"param unknown":       {"{{ param.prefx }}a = \"\"\n", "t.tmpl:1:9: there is no param.prefx; did you mean \"prefix\"?"},
 		"function unknown":    {"a = {{ prinft \"%s\" .host }}\n", "t.tmpl:1:8: there is no function prinft, and \"uses\" names no such section; did you mean \"print\"?"},
 		"call":                {"a = {{ call .host }}\n", "t.tmpl:1:8: call is not available: there are no functions among the values"},
 		"arguments":           {"a = {{ join \",\" }}\nb = {{ .host | len \"x\" }}\nc = {{ slice .host 1 2 3 }}\nd = {{ and }}\n", "t.tmpl:1:8: join takes 2 arguments, not 1\nt.tmpl:2:16: len takes 1 argument, not 2\nt.tmpl:3:8: slice takes 1 to 3 arguments, not 4\nt.tmpl:4:8: and takes 1 or more arguments"},
@@ -275,7 +275,7 @@ func TestExecute(t *testing.T) {
 		`{{ url "scheme" "a" "port" .s }}`:                   "! x.s: cannot be the port of a URL: must be an integer from 0 to 65535",
 		`{{ url "scheme" "a" "port" .big "host" .list }}`:    "! x.list: cannot be the host of a URL: is an array | x.big: cannot be the port of a URL: must be an integer from 0 to 65535",
 		`{{ url "scheme" "a" "query" .s }}`:                  "! x.s: cannot be the query of a URL: is a string, must be an object",
-		`{{ url "scheme" "a" "query" .flat "query.k" "y" }}`: "! x.flat: cannot be given to url: a parameter stands twice",
+		`{{ url "scheme" "a" "query" .flat "query.k" "y" }}`: "! x.flat: cannot be given to url: holds the parameter k, which the template sets",
 		`{{ url "scheme" "a" "query" .obj }}`:                "! x.obj.a: cannot be the query of a URL: is an object",
 	} {
 		t.Run(text, func(t *testing.T) {

@@ -62,7 +62,7 @@ func url(r *run, e *callExpr, args []value) (value, bool) {
 		if i == 0 {
 			sep = "?"
 		} else if q[0] == query[i-1][0] {
-			u.fail(part["query"], "cannot be given to url: a parameter stands twice")
+			u.fail(part["query"], "cannot be given to url: holds the parameter %s, which the template sets", q[0])
 		}
 		b.WriteString(sep + percent(q[0]) + "=" + percent(q[1]))
 	}

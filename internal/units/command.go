@@ -91,8 +91,8 @@ func (c *Command) restart(ctx context.Context, unit string) (o Outcome, mark str
 		o.Result, o.Detail = ResultMissing, fmt.Sprintf("%s has no such kind of unit", c.manager)
 		return o, ""
 	}
-	verb := "restart"
-	switch was, _ := c.status(ctx, service); was {
+	was, _ := c.status(ctx, service)
+	switch was {
 	case unknown:
 		o.Result, o.Detail = ResultMissing, "there is no such service"
 		return o, ""
@@ -101,11 +101,12 @@ func (c *Command) restart(ctx context.Context, unit string) (o Outcome, mark str
 		return o, ""
 	}
 	o.Action = ActionRestarted
-	args := []string{verb, service}
-	if c.manager == ManagerOpenRC {
-		args = []string{service, verb}
+	err := c.act(ctx, service, "restart")
+	if err != nil && was == crashed && c.manager == ManagerOpenRC {
+		// OpenRC stops a service before it starts it again, and fails at one that is gone.
+		_ = c.act(ctx, service, "zap")
+		err = c.act(ctx, service, "start")
 	}
-	_, err := c.run(ctx, args...)
 	if ctx.Err() != nil {
 		o.Result, o.Detail = ResultTimeout, "its restart did not end in time"
 		return o, ""
@@ -121,6 +122,16 @@ func (c *Command) restart(ctx context.Context, unit string) (o Outcome, mark str
 	}
 	o.Result = ResultDone
 	return o, mark
+}
+
+// act has the manager do something to a service.
+func (c *Command) act(ctx context.Context, service, verb string) error {
+	args := []string{verb, service}
+	if c.manager == ManagerOpenRC {
+		args = []string{service, verb}
+	}
+	_, err := c.run(ctx, args...)
+	return err
 }
 
 // status asks how a service is.

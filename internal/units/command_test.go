@@ -117,9 +117,9 @@ func TestOpenRC(t *testing.T) {
 			calls:  []string{"--exists app"},
 		},
 		"crashed": {
-			script: `case $2 in status) [ -e up ] || exit 32;; restart) touch up;; esac`,
+			script: `case $2 in status) [ -e up ] || exit 32;; restart) exit 1;; start) touch up;; esac`,
 			want:   Outcome{Action: ActionRestarted, Result: ResultDone},
-			calls:  []string{"--exists app", "app status", "app restart", "--exists app", "app status", "--exists app", "app status"},
+			calls:  []string{"--exists app", "app status", "app restart", "app zap", "app start", "--exists app", "app status", "--exists app", "app status"},
 		},
 		"crashes": {
 			script: `case $2 in status) echo x >>n; [ $(grep -c x n) -lt 3 ] || exit 32;; esac`,

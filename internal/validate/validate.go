@@ -91,11 +91,27 @@ func (v *validator) absent(s *image.Service, doc *document.Node) {
 		v.sections[s.Name] = &document.Node{Kind: document.Object}
 	case s.Default != nil:
 		section, found := s.Schema.Prepare(s.Default, s.Source, "default")
-		v.sections[s.Name] = section
+		v.sections[s.Name] = placeless(section)
 		v.found = append(v.found, found...)
 	case s.Required && !v.meant(s.Name, doc):
 		v.report(doc.Pos, s.Name, "is required")
 	}
+}
+
+// placeless takes the places out of a tree that stood in no user data, for a finding about it not to name a line there.
+func placeless(n *document.Node) *document.Node {
+	if n == nil {
+		return nil
+	}
+	n.Pos = finding.Pos{}
+	for _, item := range n.Items {
+		placeless(item)
+	}
+	for i := range n.Members {
+		n.Members[i].Pos = finding.Pos{}
+		placeless(n.Members[i].Value)
+	}
+	return n
 }
 
 // meant tells whether a service is missing only because its key is mistyped, which was reported.

@@ -13,11 +13,11 @@ var (
 
 // Info is the build as `bootconf version -o json` gives it.
 type Info struct {
-	Version  string `json:"version"`
-	Commit   string `json:"commit"`
-	Date     string `json:"date"`
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
+	Version  string
+	Commit   string
+	Date     string
+	Go       string
+	Platform string
 }
 
 // Get is this build.
