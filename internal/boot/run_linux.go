@@ -188,8 +188,16 @@ func (r *run) configure(ctx context.Context, earlier *lock.Record, who identity.
 	if err := r.markServices(checked.Services()); err != nil {
 		return &notWritten{err}
 	}
+	// From here on the files are this instance's: a unit that is restarted must be free to start.
+	if err := r.unmark(paths.Hold); err != nil {
+		return &notWritten{err}
+	}
 	if err := r.act(ctx, due); err != nil {
-		return errors.Join(err, r.markServices(nil))
+		err = errors.Join(err, r.markServices(nil))
+		if earlier != nil {
+			err = errors.Join(err, r.mark(paths.Hold))
+		}
+		return err
 	}
 	return r.stage("lock", func() error { return r.lock(tx, checked, digest, who) })
 }
@@ -204,6 +212,9 @@ func (r *run) obtain(ctx context.Context, who identity.Identity) (checked *Check
 		return err
 	})
 	if err != nil {
+		return fail(err)
+	}
+	if err := r.refuseEarly(ctx, img); err != nil {
 		return fail(err)
 	}
 	from, err := r.open(img.Policy)
@@ -243,6 +254,29 @@ func (r *run) obtain(ctx context.Context, who identity.Identity) (checked *Check
 	}
 	sum := sha256.Sum256(raw)
 	return checked, hex.EncodeToString(sum[:]), who, nil
+}
+
+// refuseEarly refuses units that the boot or the network waits for: they wait for this run, which waits for the network.
+func (r *run) refuseEarly(ctx context.Context, img *image.Image) error {
+	if !r.real() || units.Detect() != units.ManagerSystemd {
+		return nil
+	}
+	var listed []plan.Unit
+	for _, s := range img.Services {
+		for _, u := range s.Units {
+			listed = append(listed, plan.Unit(u))
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, unitsDeadline)
+	defer cancel()
+	early, err := units.NewSystemd().Early(ctx, listed)
+	if err != nil {
+		return err
+	}
+	if len(early) > 0 {
+		return &imageError{fmt.Errorf(`%s must start before the network or basic.target, and cannot wait for bootconf: list it with "order": false`, strings.Join(early, ", "))}
+	}
+	return nil
 }
 
 // write puts the files in place and has them checked, and returns the units that are due for it. After an error the
@@ -399,9 +433,6 @@ func (r *run) lock(tx *apply.Tx, c *Checked, digest string, who identity.Identit
 	if err := r.writeError(apply.Done(r.Root)); err != nil {
 		return err
 	}
-	if err := r.unmark(paths.Hold); err != nil {
-		return &notWritten{err}
-	}
 	r.result.Status, r.result.Configured = result.Configured, at
 	return nil
 }
@@ -509,6 +540,9 @@ func key(who identity.Identity) string {
 		identity.AssetTag: who.InstanceID, identity.UUID: who.UUID, identity.MachineID: who.MachineID,
 	}[who.Method]
 }
+
+// QuietConsole keeps systemd's status lines off the console, for the cause of a failure to stay the last thing on it.
+func QuietConsole() { _ = units.QuietConsole() }
 
 func runCheck(ctx context.Context, service string, check plan.Check) ([]byte, error) {
 	if m := units.Detect(); m != units.ManagerSystemd {

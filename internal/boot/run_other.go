@@ -14,3 +14,6 @@ import (
 func Run(context.Context, Config) (*result.Result, error) {
 	return result.New(time.Now().UTC()), errors.New("cannot configure this machine: it doesn't run Linux")
 }
+
+// QuietConsole is for instances, too.
+func QuietConsole() {}

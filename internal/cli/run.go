@@ -92,6 +92,7 @@ func (e *env) tellInstance(log *journal.Log, r *result.Result, err error) {
 		lines = append(lines, "bootconf: next: "+hint)
 	}
 	console(lines)
+	boot.QuietConsole()
 }
 
 // console writes lines to the system console and waits until they are out: the next thing may be a poweroff. It

@@ -267,7 +267,7 @@ func (ini) Whole(section *document.Node) ([]Piece, error) {
 			case m.Name == "" || strings.Contains(m.Name, "]") || holds(m.Name, control) || strings.TrimSpace(m.Name) != m.Name:
 				return nil, refuseAt(path, "cannot be the name of a section of an ini file")
 			default:
-				if len(out.all()) > 0 {
+				if !out.empty() {
 					out.text("\n")
 				}
 				out.text("[" + m.Name + "]\n")

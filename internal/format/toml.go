@@ -438,7 +438,7 @@ func tomlTable(out *pieces, v *document.Node, header, path string) error {
 			continue
 		}
 		name := header + tomlName(m.Name)
-		if len(out.all()) > 0 {
+		if !out.empty() {
 			out.text("\n")
 		}
 		out.text("[" + name + "]\n")

@@ -103,6 +103,8 @@ func (p *pieces) all() []Piece {
 	return append(p.before, Piece{Text: string(p.last)})
 }
 
+func (p *pieces) empty() bool { return len(p.before) == 0 && len(p.last) == 0 }
+
 // notation is how a language of nested values writes them in one line.
 type notation struct {
 	null   string // empty if it has none
@@ -114,24 +116,28 @@ type notation struct {
 
 // write adds v, which stands at path.
 func (n notation) write(out *pieces, v *document.Node, path string) error {
-	switch v.Kind {
-	case document.Null:
+	switch {
+	case v.Kind == document.Null:
 		if n.null == "" {
 			return refuseAt(path, noValue)
 		}
 		out.value(v, n.null)
-	case document.String:
+	case v.Kind == document.String:
 		out.value(v, n.quote(v.Text.Reveal()))
-	case document.Number:
+	case v.Kind == document.Number:
 		s, err := n.number(v.Text.Reveal())
 		if err != nil {
 			return at(path, err)
 		}
 		out.value(v, s)
-	case document.Bool:
+	case v.Kind == document.Bool:
 		s, _ := single(v)
 		out.value(v, s)
-	case document.Array:
+	case v.Kind == document.Array && len(v.Items) == 0:
+		out.value(v, "[]")
+	case v.Kind == document.Object && len(v.Members) == 0:
+		out.value(v, "{}")
+	case v.Kind == document.Array:
 		out.text("[")
 		for i, item := range v.Items {
 			if i > 0 {
@@ -142,7 +148,7 @@ func (n notation) write(out *pieces, v *document.Node, path string) error {
 			}
 		}
 		out.text("]")
-	case document.Object:
+	case v.Kind == document.Object:
 		out.text("{")
 		for i, m := range v.Members {
 			if i > 0 {

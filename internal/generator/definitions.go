@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bootconf/bootconf/internal/document"
+	"github.com/bootconf/bootconf/internal/image"
 	"github.com/bootconf/bootconf/internal/paths"
 )
 
@@ -150,7 +151,7 @@ func (g *generator) listed(definitions []definition) []*listed {
 	}
 	for _, d := range definitions {
 		for _, e := range d.units {
-			if canWait(e.name) {
+			if image.UnitFault(e.name, true) == "" {
 				add(e.name, d.service, e)
 			} else {
 				g.log(warningLevel, fmt.Sprintf("%q is not ordered: it cannot wait for %s", e.name, unit))
@@ -176,47 +177,4 @@ func (g *generator) listed(definitions []definition) []*listed {
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
 	return out
-}
-
-// canWait tells whether name is that of a unit that may start after bootconf.service: a service, a timer or a target,
-// and none that bootconf.service or basic.target are waiting for.
-func canWait(name string) bool {
-	dot := strings.LastIndexByte(name, '.')
-	if dot <= 0 || len(name) > 255 {
-		return false
-	}
-	for _, c := range []byte(name) {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(`:-_.\@`, c) >= 0:
-		default:
-			return false
-		}
-	}
-	switch name[dot:] {
-	case ".service":
-		return name != unit && name != "systemd-sysusers.service" && name[dot-1] != '@'
-	case ".timer":
-		return name[dot-1] != '@'
-	case ".target":
-		return name[dot-1] != '@' && !bootTarget(name)
-	}
-	return false
-}
-
-// bootTarget tells whether name is one of the targets that make up every boot (systemd.special(7)).
-func bootTarget(name string) bool {
-	switch name {
-	case "basic.target", "boot-complete.target", "cryptsetup-pre.target", "cryptsetup.target", "default.target",
-		"emergency.target", "exit.target", "final.target", "first-boot-complete.target", "getty.target",
-		"getty-pre.target", "graphical.target", "halt.target", "hibernate.target", "initrd.target", "integritysetup.target",
-		"kexec.target", "local-fs-pre.target", "local-fs.target", "multi-user.target", "network-online.target",
-		"network-pre.target", "network.target", "nss-lookup.target", "nss-user-lookup.target", "paths.target",
-		"poweroff.target", "reboot.target", "remote-cryptsetup.target", "remote-fs-pre.target", "remote-fs.target",
-		"remote-veritysetup.target", "rescue.target", "rpcbind.target", "shutdown.target", "sigpwr.target",
-		"sleep.target", "slices.target", "sockets.target", "soft-reboot.target", "suspend.target", "swap.target",
-		"sysinit.target", "system-update.target", "system-update-pre.target", "time-set.target", "time-sync.target",
-		"timers.target", "umount.target", "usb-gadget.target", "veritysetup.target", "veritysetup-pre.target":
-		return true
-	}
-	return false
 }

@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"context"
 	"io/fs"
 	"maps"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // tree is files by their paths; content that begins with "-> " is a symbolic link.
@@ -384,7 +386,12 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	// It has come to the definition once there is a reader of the FIFO.
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
 	for fifo := -1; fifo < 0; {
+		if ctx.Err() != nil {
+			t.Fatal("it does not read the definition")
+		}
 		fifo, _ = syscall.Open(filepath.Join(from, "etc/bootconf/services/app/service.json"), syscall.O_WRONLY|syscall.O_NONBLOCK, 0)
 		if fifo >= 0 {
 			defer syscall.Close(fifo)

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/bootconf/bootconf/internal/image"
 )
 
 // unitDirs is where unit files lie, those with the most weight first. /run is left out: what it holds comes and goes,
@@ -25,7 +27,7 @@ func (g *generator) members(target string) []string {
 				continue
 			}
 			seen = append(seen, member)
-			if !canWait(member) || g.mustBeEarly(member) {
+			if image.UnitFault(member, true) != "" || g.mustBeEarly(member) {
 				g.log(warningLevel, fmt.Sprintf("%q of %s is not ordered: it cannot wait for %s", member, target, unit))
 				continue
 			}

@@ -318,7 +318,7 @@ func TestUnits(t *testing.T) {
 		{"systemd-networkd.service", true, "must not wait for bootconf.service, which itself starts after it or needs it"},
 		{"systemd-journald.service", false, ""},
 	} {
-		if got := unitFault(c.name, c.order); got != c.want {
+		if got := UnitFault(c.name, c.order); got != c.want {
 			t.Errorf("%q: got %q, want %q", c.name, got, c.want)
 		}
 	}

@@ -14,7 +14,7 @@ func (l *loader) unit(s *Service, n *document.Node, at string) {
 		name, at = n.Get("name"), document.Join(at, "name")
 		u = Unit{Name: name.Plain(), Requires: n.Get("requires").Bool, Order: n.Get("order").Bool}
 	}
-	if fault := unitFault(u.Name, u.Order); fault != "" {
+	if fault := UnitFault(u.Name, u.Order); fault != "" {
 		l.report(s.Source, name.Pos, at, fault)
 		return
 	}
@@ -28,8 +28,9 @@ func (l *loader) unit(s *Service, n *document.Node, at string) {
 	l.units = append(l.units, mention{s, name, at})
 }
 
-// unitFault says why a unit can't be named, or nothing.
-func unitFault(name string, order bool) string {
+// UnitFault says why a definition can't name a unit, or nothing. Order tells whether the unit is to start after
+// bootconf.service.
+func UnitFault(name string, order bool) string {
 	for _, c := range []byte(name) {
 		if !strings.ContainsRune("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:-_.\\@", rune(c)) {
 			return "must be the name of a unit: letters, digits and : - _ . \\ @"
@@ -65,11 +66,14 @@ func unitFault(name string, order bool) string {
 	return ""
 }
 
-// isWholeBoot tells whether a target stands for a state of the whole machine.
+// isWholeBoot tells whether a target is one of those that make up every boot (systemd.special(7)).
 func isWholeBoot(target string) bool {
 	switch target {
-	case "default", "multi-user", "graphical", "rescue", "emergency", "shutdown", "umount", "final", "exit",
-		"reboot", "poweroff", "halt", "kexec", "suspend", "hibernate", "sleep", "initrd", "soft-reboot":
+	case "boot-complete", "cryptsetup-pre", "default", "emergency", "exit", "final", "first-boot-complete", "getty", "getty-pre",
+		"graphical", "halt", "hibernate", "initrd", "integritysetup", "kexec", "multi-user", "nss-lookup", "nss-user-lookup",
+		"poweroff", "reboot", "remote-cryptsetup", "remote-fs", "remote-fs-pre", "remote-veritysetup", "rescue", "rpcbind",
+		"shutdown", "sigpwr", "sleep", "soft-reboot", "suspend", "system-update", "system-update-pre", "time-sync", "umount",
+		"usb-gadget", "veritysetup", "veritysetup-pre":
 		return true
 	}
 	return false

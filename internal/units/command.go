@@ -61,12 +61,14 @@ func (c *Command) Apply(ctx context.Context, list []plan.Unit) []Outcome {
 	if settling {
 		wait(ctx, c.settle)
 	}
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
 	for i := range out {
 		if out[i].Result != ResultDone {
 			continue
 		}
 		service, _ := c.service(out[i].Name)
-		if now, mark := c.status(context.WithoutCancel(ctx), service); now != up || mark != marks[i] {
+		if now, mark := c.status(after, service); now != up || mark != marks[i] {
 			out[i].Result, out[i].Detail = ResultFailed, "it did not stay up"
 		}
 	}
