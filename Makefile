@@ -15,18 +15,24 @@ DATE    ?= $(or $(shell git log -1 --format=%cI 2>/dev/null),unknown)
 TAGS    := nethttpomithttp2,netgo,osusergo
 VARS    := github.com/bootconf/bootconf/internal/version
 LDFLAGS := -s -w -X $(VARS).Version=$(VERSION) -X $(VARS).Commit=$(COMMIT) -X $(VARS).Date=$(DATE)
-GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)'
+
+# No inlining outside of the runtime: 740 KB less, most of it in TLS and the rest of net/http, which never runs, for
+# 0.3 ms more CPU in a first run. The last pattern that a package matches counts.
+GCFLAGS := -gcflags=all=-l -gcflags=runtime= -gcflags=internal/runtime/...=
+
+GOBUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) $(GCFLAGS) -ldflags '$(LDFLAGS)'
 
 OUT ?= build/bootconf
 
 # 8 MiB: a root volume is cold at first boot
 MAX_SIZE := 8388608
 
-SCRIPTS := .ci/run test/install-deps test/step test/demo test/boot/build-root test/boot/contain test/boot/helpers \
+SCRIPTS := .ci/run test/install-deps test/unpack-rsyslog test/step test/demo test/boot/build-root test/boot/contain test/boot/helpers \
            test/boot/base/usr/bin/windtrap $(wildcard test/boot/cases/*/check test/boot/cases/*/check.reboot)
 
 STEP := test/step
-SIZE  = wc -c $(1) | awk '{printf "%s: %d bytes, %.2f MiB\n", $$2, $$1, $$1 / 1048576}'
+SIZE  = wc -c $(1) | awk '{printf "%s: %d bytes, %.2f MiB\n", $$2, $$1, $$1 / 1048576} \
+	$$1 > $(MAX_SIZE) {print "which is more than $(MAX_SIZE): find what came in with go tool nm -size -sort size on a build without -s -w, and who calls it with -ldflags=-dumpdep" >"/dev/stderr"; exit 1}'
 
 .PHONY: help build build-arm64 demo test bench deps fmt vet lint unit cross blackbox boot clean
 
@@ -94,7 +100,7 @@ lint: build/tools/staticcheck
 
 # the race detector needs cgo and a C compiler
 unit:
-	CGO_ENABLED=1 go test -race ./cmd/... ./internal/...
+	PATH='$(CURDIR)/build/readers':$$PATH CGO_ENABLED=1 go test -race ./cmd/... ./internal/...
 
 cross:
 	@mkdir -p build/cross
@@ -102,8 +108,6 @@ cross:
 		out=build/cross/bootconf-$${t%/*}-$${t#*/}; \
 		GOOS=$${t%/*} GOARCH=$${t#*/} $(GOBUILD) -o "$$out" ./cmd/bootconf; $(call SIZE,"$$out"); \
 	done
-	@size=$$(wc -c <build/cross/bootconf-linux-amd64); [ "$$size" -le $(MAX_SIZE) ] || \
-		{ echo "bootconf for linux/amd64 is larger than $(MAX_SIZE) bytes" >&2; exit 1; }
 
 blackbox:
 	go test -count=1 ./test/...

@@ -3,7 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/pflag"
 
@@ -58,11 +58,11 @@ func usage(w io.Writer) {
 usage: bootconf COMMAND [flags]
 
 `)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var rows [][2]string
 	for _, c := range commands() {
-		fmt.Fprintf(t, "    %s\t%s\n", c.name, c.short)
+		rows = append(rows, [2]string{c.name, c.short})
 	}
-	t.Flush()
+	table(w, "    ", rows)
 	fmt.Fprint(w, "\nbootconf help COMMAND tells more of one\n")
 }
 
@@ -85,7 +85,7 @@ func (c *command) help(w io.Writer) {
 		fmt.Fprintf(w, " %s", c.args)
 	}
 	fmt.Fprintf(w, " [flags]\n\n%s\n\nflags:\n", c.long)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var rows [][2]string
 	c.flagSet(&flags{}).VisitAll(func(f *pflag.Flag) {
 		name := "--" + f.Name
 		if f.Shorthand != "" {
@@ -95,9 +95,20 @@ func (c *command) help(w io.Writer) {
 		if value != "" {
 			name += " " + value
 		}
-		fmt.Fprintf(t, "    %s\t%s\n", name, what)
+		rows = append(rows, [2]string{name, what})
 	})
-	t.Flush()
+	table(w, "    ", rows)
+}
+
+// table prints two columns.
+func table(w io.Writer, indent string, rows [][2]string) {
+	width := 0
+	for _, row := range rows {
+		width = max(width, utf8.RuneCountInString(row[0]))
+	}
+	for _, row := range rows {
+		fmt.Fprintf(w, "%s%-*s  %s\n", indent, width, row[0], row[1])
+	}
 }
 
 func (e *env) version() error {

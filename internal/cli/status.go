@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/bootconf/bootconf/internal/boot"
@@ -49,10 +48,10 @@ func (e *env) screen(r *result.Result) {
 		status = e.paint(e.stdout, red, fmt.Sprintf("%s (exit %d)", r.Status, r.Exit))
 	}
 	fmt.Fprintln(e.stdout, status)
-	t := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	var rows [][2]string
 	row := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(t, "  %s\t%s\n", name, value)
+			rows = append(rows, [2]string{name, value})
 		}
 	}
 	at := func(when time.Time) string {
@@ -75,7 +74,7 @@ func (e *env) screen(r *result.Result) {
 		}
 	}
 	row("services", strings.Join(services, ", "))
-	t.Flush()
+	table(e.stdout, "  ", rows)
 	for _, f := range r.Files {
 		fmt.Fprintf(e.stdout, "    %-9s %s\n", f.Action, f.Path)
 	}

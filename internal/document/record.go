@@ -137,6 +137,18 @@ func (r *Record) Bool(name string) bool {
 	return n != nil && n.Bool
 }
 
+// Strings is the member of that name, an array of strings.
+func (r *Record) Strings(name string) []string {
+	n := r.get(name, Array)
+	if n == nil {
+		return nil
+	}
+	for _, item := range n.Items {
+		r.Wrong = r.Wrong || item.Kind != String
+	}
+	return n.Strings()
+}
+
 // Object is the member of that name, an object, or nil if there is none. Whether it is Wrong is its own.
 func (r *Record) Object(name string) *Record {
 	n := r.get(name, Object)

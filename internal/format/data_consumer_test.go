@@ -164,6 +164,66 @@ end
 	}
 }
 
+const yamlTokens = "a: ·- ·a:\n  ·b·key·: ·:· ·  ·\n·\n  ·\n    ·\n- ·\n  - ·\"·'·[·]·{·}·, ·,·#· # c·&x ·*x·!t ·|·>-·|\n·--- ·\\·x y·5·-·<<: ·true·\"k\": ·c: ·\nd: ·\n  e: ·{{}}·{{}}·{{}}·{{}}"
+
+var yamlValues = []string{"V: [\"x' #\n- {y", "Vyes", "V", "V%<", "V - a", "V #c", "V,W]}"}
+
+func TestYAMLTemplatesPython(t *testing.T) {
+	program(t, "/usr/bin/python3", "python3")
+	if _, err := os.Stat("/usr/lib/python3/dist-packages/yaml"); err != nil {
+		missing(t, "PyYAML", "python3-yaml")
+	}
+	files := grow(t, yaml{}, yamlTokens, yamlValues, 2000)
+	checkLeaves(t, "PyYAML", files, pythonLeaves(t, `
+import yaml
+class Loader(yaml.SafeLoader): pass
+def tagged(loader, suffix, node):
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    return loader.construct_sequence(node, deep=True) if isinstance(node, yaml.SequenceNode) else loader.construct_mapping(node, deep=True)
+Loader.add_multi_constructor("!", tagged)
+def read(text):
+    try:
+        return list(yaml.load_all(text, Loader=Loader))
+    except yaml.YAMLError:
+        raise ValueError
+`, "read(text)", files))
+}
+
+func TestYAMLTemplatesRuby(t *testing.T) {
+	ruby := program(t, "ruby", "ruby")
+	files := grow(t, yaml{}, yamlTokens, yamlValues, 2000)
+	out := unhex(t, output(t, ruby, "-e", `
+require "json"; require "psych"
+def walk(n, values, names)
+  case n
+  when Psych::Nodes::Mapping
+    n.children.each_slice(2) { |k, v| k.is_a?(Psych::Nodes::Scalar) ? names << k.value : walk(k, values, names); walk(v, values, names) }
+  when Psych::Nodes::Scalar then values << n.value
+  when Psych::Nodes::Alias
+  else n.children.each { |c| walk(c, values, names) }
+  end
+end
+out = JSON.parse(File.read(ARGV[0], encoding: "utf-8")).map do |text|
+  values, names = [], []
+  begin
+    walk(Psych.parse_stream(text), values, names)
+    {"values" => values.join("\0"), "names" => names.join("\0")}
+  rescue Psych::SyntaxError
+    nil
+  end
+end
+puts JSON.generate(out).unpack1("H*")
+`, filesOf(t, files)))
+	checkLeaves(t, "Ruby", files, out[0])
+}
+
+func TestTOMLTemplatesPython(t *testing.T) {
+	files := grow(t, toml{}, "a = ·b = ·a·=· ·\n·\n·\"·'·\"\"\"·'''·[·]·[[·]]·{·}·, ·,·#· # c·\\·\\\n·.·5·-·true·\nc = ·\nd = ·\n[t]\n·e = ·\n  ·1.5·2001-01-01·\\u0041·{{}}·{{}}·{{}}·{{}}",
+		[]string{"V\"x' #\n= [y", "V", "V]", " V", "V'", "V,W]}", "\nV", "V\\"}, 1000)
+	checkLeaves(t, "tomllib", files, pythonLeaves(t, "import tomllib", "tomllib.loads(text)", files))
+}
+
 func TestINIPython(t *testing.T) {
 	b := newBatch(t, ini{}, "[s]\n", "[e]\nx=1\n", map[string]string{"vNUMBER={{}}\n": "|", "vNUMBER = {{}}\n": "|", "vNUMBER=x{{}}y {{}}z\n": "x|y |z"}, hostile())
 	got := python(t, `

@@ -24,7 +24,19 @@ const maxDockerLine = 64<<10 - 1
 
 func (dockerEnv) Start() State { return State{} }
 
-func (dockerEnv) Text(s State, text string) (State, error) { return walk(s, text, dockerStep) }
+func (dockerEnv) Text(s State, text string) (State, error) {
+	return walk(s, text, func(place uint8, c byte) (uint8, string) {
+		if place == dockerStart && (c == '"' || c == '\'') {
+			return 0, "to docker quotes are part of the value: leave them out"
+		}
+		return dockerStep(place, c)
+	})
+}
+
+// dockerFile is a finished file, in which a value may begin with a quote of its own.
+type dockerFile struct{ dockerEnv }
+
+func (dockerFile) Text(s State, text string) (State, error) { return walk(s, text, dockerStep) }
 
 func dockerStep(place uint8, c byte) (uint8, string) {
 	switch {
@@ -55,9 +67,6 @@ func dockerStep(place uint8, c byte) (uint8, string) {
 		}
 		return 0, "a name must be of letters, digits, _, . and -, and = must follow it"
 	case dockerStart:
-		if c == '"' || c == '\'' {
-			return 0, "to docker quotes are part of the value: leave them out"
-		}
 		return dockerValue, ""
 	}
 	return place, ""
@@ -108,8 +117,8 @@ func (dockerEnv) Whole(section *document.Node) ([]Piece, error) {
 	}, singles(dockerRaw))
 }
 
-func (f dockerEnv) Parse(file []byte) error {
-	if err := reread(f, file); err != nil {
+func (dockerEnv) Parse(file []byte) error {
+	if err := reread(dockerFile{}, file); err != nil {
 		return err
 	}
 	return longLine(file, maxDockerLine, "docker")

@@ -2,6 +2,7 @@ package format
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,31 +26,68 @@ func TestEnvShell(t *testing.T) {
 	}
 }
 
-// TestEnvSystemd calls the function that reads EnvironmentFile=, in systemd's own library.
-func TestEnvSystemd(t *testing.T) {
+// systemdReads is a script that reads environment files with the function that reads EnvironmentFile=, in systemd's
+// own library, and prints for each what was in it.
+const systemdReads = `
+import ctypes, sys
+read = ctypes.CDLL(sys.argv[1]).load_env_file
+read.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.POINTER(ctypes.c_char_p))]
+for path in sys.argv[2:]:
+    out = ctypes.POINTER(ctypes.c_char_p)()
+    if (r := read(None, path.encode(), ctypes.byref(out))) < 0:
+        sys.exit(f"load_env_file: {r}")
+    i, all = 0, b""
+    while out and out[i]:
+        all += out[i] + b"\0"
+        i += 1
+    print(all.hex())
+`
+
+func systemdLibrary(t *testing.T) string {
+	t.Helper()
 	libraries, _ := filepath.Glob("/usr/lib/*/systemd/libsystemd-shared-*.so")
 	if len(libraries) == 0 {
 		missing(t, "libsystemd-shared", "systemd")
 	}
-	b, path := envFile(t)
-	got := python(t, `
-import ctypes, sys
-read = ctypes.CDLL(sys.argv[1]).load_env_file
-read.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.POINTER(ctypes.c_char_p))]
-out = ctypes.POINTER(ctypes.c_char_p)()
-if (r := read(None, sys.argv[2].encode(), ctypes.byref(out))) < 0:
-    sys.exit(f"load_env_file: {r}")
-i = 0
-while out[i]:
-    print(out[i].hex())
-    i += 1
-`, libraries[0], path)
-	for i, v := range got {
-		name, value, _ := strings.Cut(v, "=")
-		if name != fmt.Sprintf("V%d", i) {
-			t.Fatalf("variable %d is %s", i, name)
+	return libraries[0]
+}
+
+// variables is NAME=value from a list that ends each with a NUL.
+func variables(list string) map[string]string {
+	out := map[string]string{}
+	for entry := range strings.SplitSeq(list, "\x00") {
+		if name, value, ok := strings.Cut(entry, "="); ok && name != "PWD" {
+			out[name] = value
 		}
-		got[i] = value
+	}
+	return out
+}
+
+func TestEnvSystemd(t *testing.T) {
+	b, path := envFile(t)
+	read := variables(python(t, systemdReads, systemdLibrary(t), path)[0])
+	got := make([]string, len(read))
+	for i := range got {
+		got[i] = read[fmt.Sprintf("V%d", i)]
 	}
 	b.check(t, "systemd", got)
+}
+
+// TestEnvTemplates has the two readers agree on everything that an author may write.
+func TestEnvTemplates(t *testing.T) {
+	library := systemdLibrary(t)
+	files := grow(t, env{}, "A·A=·B=·C=·=· ·\n·\n·\"·'·\\·$·`·#·;·x·\nD=·\nE=·~·:·*·{a,b}·(·!·-·{{}}·{{}}·{{}}",
+		[]string{"V\"x' #;$(id)`\\", "V", "~V", " V ", "V'\\", "V=W", "V*?[a]{b,c}", "V~:~"}, 600)
+	var paths []string
+	for _, g := range files {
+		paths = append(paths, write(t, "env", g.File))
+	}
+	systemd := python(t, systemdReads, append([]string{library}, paths...)...)
+	script := `for f; do env -i sh -c 'set -a; . "$1"; env -0' sh "$f"; printf '\001'; done`
+	shell := strings.Split(string(output(t, program(t, "sh", "dash"), append([]string{"-c", script, "sh"}, paths...)...)), "\x01")
+	for i, g := range files {
+		if one, other := variables(systemd[i]), variables(shell[i]); !maps.Equal(one, other) {
+			t.Errorf("%q: systemd reads %q, sh %q", g.File, one, other)
+		}
+	}
 }

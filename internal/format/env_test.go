@@ -214,18 +214,6 @@ func FuzzEnv(f *testing.F) {
 	})
 }
 
-// FuzzEnvText has the two readings of an author's text agree: what Text takes is a file that Parse takes.
-func FuzzEnvText(f *testing.F) {
-	f.Add("A=1\nB='x y'\n# c\nC=\"\\$\"z\n")
-	f.Fuzz(func(t *testing.T, s string) {
-		if end, err := (env{}).Text(State{}, s); err == nil && (env{}).End(end) == nil && s == strings.ToValidUTF8(s, "") {
-			if got := envModel(s); len(got) > strings.Count(s, "=") {
-				t.Fatalf("%q is read as %q", s, got)
-			}
-		}
-	})
-}
-
 func TestDockerEnv(t *testing.T) {
 	checkPlaces(t, dockerEnv{}, []place{
 		{"A={{}}\n", str(` a"b\c$d'e `), "A= a\"b\\c$d'e \n"},

@@ -281,27 +281,48 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestMessages has every hostile value refused without being quoted.
-func TestMessages(t *testing.T) {
-	templates := map[string][]string{
-		"env": {"A={{}}\n", "A=a{{}}\n", "A='{{}}'\n"}, "docker-env": {"A={{}}\n"}, "ini": {"a={{}}\n", `a="{{}}"`}, "json": {"{{}}"},
-		"pem": {"{{}}"}, "pgpass": {"{{}}:1:b:c:d\n", "a:1:b:c:{{}}\n"}, "properties": {"a={{}}\n"}, "text": {"{{}}"},
-		"toml": {"a = {{}}\n", "a = '{{}}'\n"}, "yaml": {"a: {{}}\n", "a: '{{}}'\n"},
-		"syslog-ng": {"destination d { network({{}} x({{}}) password('{{}}')); };"}, "rsyslog": {`action(target={{}} x={{}})`},
-	}
+// valuePlaces is templates with every place of a format that takes values.
+var valuePlaces = map[string][]string{
+	"docker-env": {"A={{}}\n", "A=x{{}}y\n"},
+	"env":        {"A={{}}\n", "A=a{{}}\n", "A='{{}}'\n", "A=\"{{}}\"\n"},
+	"ini":        {"a={{}}\n", "a=\"{{}}\"\n", "a='{{}}'\n"},
+	"json":       {"{{}}", "[\"{{}}\"]"},
+	"pem":        {"{{}}"},
+	"pgpass":     {"{{}}:1:b:c:d\n", "a:1:{{}}:c:d\n", "a:1:b:c:{{}}\n"},
+	"properties": {"a={{}}\n", "a=x{{}}y\n"},
+	"rsyslog":    {"action(target={{}})", "action(x={{}})", "action(target=\"{{}}\")", "template(string=\"{{}}\")"},
+	"syslog-ng":  {"destination d { network({{}}); };", "destination d { x({{}}); };", "destination d { network('{{}}' password(\"{{}}\")); };"},
+	"text":       {"{{}}"},
+	"toml":       {"a = {{}}\n", "a = '{{}}'\n", "a = \"{{}}\"\n", "a = \"\"\"{{}}\"\"\"\n", "a = '''{{}}'''\n", "a = [{{}}]\n"},
+	"yaml":       {"a: {{}}\n", "a: '{{}}'\n", "a: \"{{}}\"\n", "- [{{}}]\n"},
+}
+
+// TestValues has no value pass a writer and then break the file, and none quoted in a refusal.
+func TestValues(t *testing.T) {
 	for _, name := range Names {
-		if len(templates[name]) == 0 {
-			t.Fatalf("%s has no template", name)
+		f := Get(name)
+		if len(valuePlaces[name]) == 0 {
+			t.Errorf("%s has no template", name)
 		}
-		for _, template := range templates[name] {
-			_, ws, err := writers(t, Get(name), template)
+		for _, template := range valuePlaces[name] {
+			texts, ws, err := writers(t, f, template)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, s := range hostile() {
-				s = "MARK" + s + "MARK"
+				file, err := join(texts, ws, str(s))
+				if err != nil {
+					var e *ValueError
+					if !errors.As(err, &e) {
+						t.Errorf("%s: %v is no ValueError", name, err)
+					}
+					continue
+				}
+				if err := f.Parse([]byte(file)); err != nil && len(s) < 900 && (name != "pgpass" || s != "") {
+					t.Errorf("%s: %q became %q: %v", name, s, file, err)
+				}
 				for _, w := range ws {
-					if _, err := w(str(s)); err != nil && strings.Contains(err.Error(), "MARK") {
+					if _, err := w(str("MARK" + s + "MARK")); err != nil && strings.Contains(err.Error(), "MARK") {
 						t.Errorf("%s: %v", name, err)
 					}
 				}

@@ -28,7 +28,8 @@ const (
 	iniKeyBlank                  // behind it
 	iniStart                     // where a value begins
 	iniValue                     // in an unquoted value
-	iniBlank                     // in it, behind a blank or a value of ours, which may be empty
+	iniBlank                     // in it, behind a blank
+	iniPrinted                   // in it, behind a value of ours, which may be empty
 	iniBackslash                 // behind a backslash
 	iniPercent                   // behind a %
 	iniDouble                    // in double quotes
@@ -122,11 +123,11 @@ func iniStep(place uint8, c byte) (uint8, string) {
 		case c == ';':
 			return 0, "a value cannot begin with a ;: to some readers it begins a comment"
 		}
-	case iniBlank:
-		switch c {
-		case ';':
+	case iniBlank, iniPrinted:
+		switch {
+		case c == ';':
 			return 0, "a comment must stand in a line of its own: not every reader ends a value here"
-		case '"', '\'':
+		case place == iniPrinted && (c == '"' || c == '\''):
 			return 0, "quotes must be around the whole value"
 		}
 	case iniBackslash:
@@ -156,8 +157,8 @@ const mysqlEscapes = `btnrs"'\`
 
 func (ini) Action(s State) (Writer, State, error) {
 	switch s.Place {
-	case iniStart, iniValue, iniBlank:
-		return singles(iniRaw), State{Place: iniBlank}, nil
+	case iniStart, iniValue, iniBlank, iniPrinted:
+		return singles(iniRaw), State{Place: iniPrinted}, nil
 	case iniDouble:
 		return singles(mysqlBody(`\"`)), s, nil
 	case iniSingle:
@@ -232,9 +233,9 @@ func mysqlBody(set string) func(s string) (string, error) {
 }
 
 func (ini) Join(a, b State) (State, bool) {
-	value := func(s State) bool { return s.Place >= iniStart && s.Place <= iniBlank }
+	value := func(s State) bool { return s.Place >= iniStart && s.Place <= iniPrinted }
 	if value(a) && value(b) && a != b {
-		return State{Place: iniBlank}, true
+		return State{Place: iniPrinted}, true
 	}
 	return same(a, b)
 }

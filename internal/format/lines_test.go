@@ -76,6 +76,9 @@ func TestINIPlaces(t *testing.T) {
 	checkJoin(t, ini{}, "b=", "{{}}", "", "\"x\"\n", false)
 	checkJoin(t, ini{}, "b=\"", "{{}}", "", "\"\n", true)
 	checkJoin(t, ini{}, "", "b={{}}\n", "", "[c]\n", true)
+	if _, err := iniRaw(strings.Repeat("x", 1023)); err == nil {
+		t.Error("a value that makes a line too long is not refused by itself")
+	}
 	n := tree(t, `{"a": 1, "s t": {"b": "x", "password": "p"}, "c": "y"}`)
 	n.Get("s t").Get("password").Mark()
 	checkWhole(t, ini{}, n, "a=1\nc=y\n\n[s t]\nb=x\npassword=‹p›\n")

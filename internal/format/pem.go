@@ -81,7 +81,7 @@ func pemBlocks(text string) (int, error) {
 		end, isEnd := strings.CutPrefix(line, "-----END ")
 		switch {
 		case len(line) > 76 && label != "":
-			return wrong("is longer than the 76 characters of a line of PEM")
+			return wrong("is longer than the 76 characters that every reader takes")
 		case label == "" && isBegin:
 			var ok bool
 			if label, ok = strings.CutSuffix(begin, "-----"); !ok || label == "" || holds(label, func(r rune) bool { return r <= ' ' && r != ' ' || r == '-' || r >= 0x7f }) {

@@ -145,6 +145,7 @@ func TestRsyslogPlaces(t *testing.T) {
 		{"*.* @@{{}}:514\n", str("h"), "!parameters of an object"},
 		{"$WorkDirectory {{}}\n", str("h"), "!parameters of an object"},
 		{"*.* /var/log/x action(target={{}})\n", str("h"), "!parameters of an object"},
+		{"if x action(target={{}})\n", str("h"), "!parameters of an object"},
 		{":msg, contains, \"x\" action(target={{}})\n", str("h"), "!parameters of an object"},
 		{"if $msg == {{}} then stop\n", str("h"), "!parameters of an object"},
 		{"if $msg == \"{{}}\" then stop\n", str("h"), "!parameters of an object"},

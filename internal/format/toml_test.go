@@ -105,6 +105,7 @@ func TestTOMLParse(t *testing.T) {
 		"[[a]]\n[a]\n":            "!line 2",
 		"[a]\n[[a]]\n":            "!line 2",
 		"a.b = 1\n[a]\n":          "!twice",
+		"a.b = 1\n[a.c]\n":        "!twice",
 		"a = {b = 1}\na.c = 2\n":  "!twice",
 		"a = {b = 1}\n[a.c]\n":    "!twice",
 		"[a.b]\n[a]\nb.c = 1\n":   "!twice",

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/bootconf/bootconf/internal/document"
 )
 
 // version is that of the record. Another one is not read: it may say something that this bootconf doesn't know of.
@@ -25,11 +28,12 @@ const (
 	keyServices    = "services"
 	keyFiles       = "files"
 	keyDirectories = "directories"
+	keyChecksum    = "checksum"
 )
 
 // The record ends in the checksum of all that stands before sumPrefix.
 const (
-	sumPrefix = ",\n  \"checksum\": \"sha256:"
+	sumPrefix = ",\n  \"" + keyChecksum + "\": \"sha256:"
 	sumSuffix = "\"\n}\n"
 	sumLength = len(sumPrefix) + 2*sha256.Size + len(sumSuffix)
 )
@@ -73,9 +77,11 @@ func (r *Record) encode() ([]byte, error) {
 	member(keyVersion, strconv.AppendInt(nil, version, 10), nil)
 	text(keyState, string(r.State))
 	if r.Identity != nil {
-		v := jsontext.Value(bytes.Clone(r.Identity))
-		err := v.Compact()
-		member(keyIdentity, v, err)
+		who := document.ReadRecord(r.Identity)
+		if who.Wrong {
+			return nil, errors.New(keyIdentity + " is no JSON object")
+		}
+		member(keyIdentity, document.Compact(who.Node), nil)
 	}
 	text(keyUserData, r.UserDataSHA256)
 	text(keyTime, r.Time)
@@ -104,39 +110,24 @@ func decode(text []byte) (r *Record, reason string) {
 	if string(text[cut+len(sumPrefix):len(text)-len(sumSuffix)]) != sum(text[:cut]) {
 		return nil, "was edited"
 	}
-	r = &Record{}
-	d := reader{dec: jsontext.NewDecoder(bytes.NewReader(text))}
-	var number string
-	d.object(func(key string) {
-		switch key {
-		case keyVersion:
-			number = string(d.value('0'))
-		case keyState:
-			r.State = State(d.text())
-		case keyIdentity:
-			r.Identity = bytes.Clone(d.value('{'))
-		case keyUserData:
-			r.UserDataSHA256 = d.text()
-		case keyTime:
-			r.Time = d.text()
-		case keyBootconf:
-			r.BootconfVersion = d.text()
-		case keyServices:
-			r.Services = d.list()
-		case keyFiles:
-			r.Files = d.list()
-		case keyDirectories:
-			r.Directories = d.list()
-		case "checksum":
-			d.text()
-		default:
-			d.failed = true
-		}
-	})
+	d := document.ReadRecord(text)
+	r = &Record{
+		State:           State(d.String(keyState)),
+		UserDataSHA256:  d.String(keyUserData),
+		Time:            d.String(keyTime),
+		BootconfVersion: d.String(keyBootconf),
+		Services:        d.Strings(keyServices),
+		Files:           d.Strings(keyFiles),
+		Directories:     d.Strings(keyDirectories),
+	}
+	if who := d.Object(keyIdentity); who != nil {
+		r.Identity = document.Compact(who.Node)
+	}
+	number := d.Int(keyVersion)
 	switch {
-	case number != "" && number != strconv.Itoa(version):
-		return nil, "is of version " + number + ", and this bootconf knows version 1 only"
-	case d.failed || number == "":
+	case number != version && number != 0:
+		return nil, fmt.Sprintf("is of version %d, and this bootconf knows version %d only", number, version)
+	case d.Wrong || number == 0 || !known(d.Node):
 		return nil, "is no record of bootconf"
 	case r.State != Pending && r.State != Locked:
 		return nil, "has an unknown state"
@@ -147,51 +138,14 @@ func decode(text []byte) (r *Record, reason string) {
 	return r, ""
 }
 
-// reader reads JSON until something isn't as it was expected to be.
-type reader struct {
-	dec    *jsontext.Decoder
-	failed bool
-}
-
-func (r *reader) value(kind jsontext.Kind) jsontext.Value {
-	if r.failed || r.dec.PeekKind() != kind {
-		r.failed = true
-		return nil
+// known tells whether n has no other members than a record has.
+func known(n *document.Node) bool {
+	for _, m := range n.Members {
+		switch m.Name {
+		case keyVersion, keyState, keyIdentity, keyUserData, keyTime, keyBootconf, keyServices, keyFiles, keyDirectories, keyChecksum:
+		default:
+			return false
+		}
 	}
-	v, err := r.dec.ReadValue()
-	r.failed = err != nil
-	return v
-}
-
-func (r *reader) text() string {
-	s, err := jsontext.AppendUnquote(nil, r.value('"'))
-	if err != nil {
-		r.failed = true
-	}
-	return string(s)
-}
-
-func (r *reader) list() []string {
-	var out []string
-	r.within('[', ']', func() { out = append(out, r.text()) })
-	return out
-}
-
-func (r *reader) object(member func(key string)) {
-	r.within('{', '}', func() { member(r.text()) })
-}
-
-// within calls each for every element between two brackets.
-func (r *reader) within(open, end jsontext.Kind, each func()) {
-	if r.failed || r.dec.PeekKind() != open {
-		r.failed = true
-		return
-	}
-	r.dec.ReadToken()
-	for !r.failed && r.dec.PeekKind() != end {
-		each()
-	}
-	if _, err := r.dec.ReadToken(); err != nil {
-		r.failed = true
-	}
+	return true
 }

@@ -35,7 +35,7 @@ func syslogSections(ca string) map[string]string {
 func TestSyslogNG(t *testing.T) {
 	out, err := exec.Command("syslog-ng", "--version").Output()
 	if err != nil {
-		t.Skip("NOT TESTED: syslog-ng-core is not installed")
+		notHere(t, "syslog-ng-core")
 	}
 	version := regexp.MustCompile(`Config version: (\S+)`).FindStringSubmatch(string(out))[1]
 	render := maker(t, "syslog/syslog_ng")
@@ -58,7 +58,7 @@ func TestSyslogNG(t *testing.T) {
 
 func TestRsyslog(t *testing.T) {
 	if _, err := exec.LookPath("rsyslogd"); err != nil {
-		t.Skip("NOT TESTED: rsyslog is not installed")
+		notHere(t, "rsyslog")
 	}
 	render := maker(t, "syslog/rsyslog")
 	for name, section := range syslogSections(caFile(t)) {
@@ -75,4 +75,13 @@ func TestRsyslog(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}
+}
+
+// notHere leaves a test out for want of a program, which in CI is a failure.
+func notHere(t *testing.T, debian string) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf("NOT TESTED: the Debian package %s is not here", debian)
+	}
+	t.Skipf("NOT TESTED: the Debian package %s is not here", debian)
 }
