@@ -258,8 +258,10 @@ func (s *ec2) try(ctx context.Context, what string, request func(context.Context
 			return &InvalidError{Where: s.where(), Reason: last.err.Error()}
 		}
 		failed.Tries++
-		timedOut := last.err == errTimeout || last.err == errNoConn || last.method == ""
-		if failed.Tries == 1 || !timedOut || !cut { // what the deadline cuts short says less than what went before it
+		timedOut := last.err == errTimeout || last.err == errNoConn
+		unsent := last.method == "" // the time was over before the request went out
+		// What the deadline cuts short says less than what went before it.
+		if failed.Tries == 1 || !unsent && !(timedOut && cut) {
 			before := failed.Cause
 			failed.Where, failed.Cause, failed.Hint = s.where(), last.cause(), last.hint()
 			if failed.Tries == 1 || before.Error() != failed.Cause.Error() {
@@ -302,6 +304,8 @@ func (s *ec2) where() string {
 // cause is why there was no answer.
 func (e exchange) cause() error {
 	switch {
+	case e.method == "":
+		return errTimeout
 	case e.status >= 300 && e.status < 400:
 		return fmt.Errorf("answered with %d, a redirect, which is not followed", e.status)
 	case e.err != nil:
