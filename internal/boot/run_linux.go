@@ -50,7 +50,7 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 
 	record, err := lock.Read(c.Root)
 	if err != nil {
-		r.finish(err, true)
+		r.finish(err, false) // nothing of the disk is changed
 		return r.result, err
 	}
 	who := identity.Identity{Method: identity.None}
@@ -64,7 +64,7 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 				err = r.locked(record, locked, verdict)
 			}
 			if err != nil || !r.told() {
-				r.finish(err, err != nil)
+				r.finish(err, false) // a locked boot leaves the disk alone
 			}
 			return r.result, err
 		}
@@ -471,8 +471,12 @@ func (r *run) mark(path string) error {
 	return nil
 }
 
+// unmark removes it, if it is there.
 func (r *run) unmark(path string) error {
-	if err := r.Root.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := r.Root.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := r.Root.Remove(path); err != nil {
 		return fmt.Errorf("cannot remove %s: %w", path, err)
 	}
 	return nil
@@ -484,8 +488,9 @@ func (r *run) markServices(services []string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot read %s: %w", paths.Services, err)
 	}
+	var marked []string
 	for _, e := range entries {
-		if slices.Contains(services, e.Name()) {
+		if marked = append(marked, e.Name()); slices.Contains(services, e.Name()) {
 			continue
 		}
 		if err := r.unmark(path.Join(paths.Services, e.Name())); err != nil {
@@ -493,6 +498,9 @@ func (r *run) markServices(services []string) error {
 		}
 	}
 	for _, s := range services {
+		if slices.Contains(marked, s) {
+			continue
+		}
 		if err := r.mark(path.Join(paths.Services, s)); err != nil {
 			return err
 		}
