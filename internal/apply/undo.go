@@ -19,6 +19,16 @@ type Recovery struct {
 	journal *journal
 }
 
+// Undo has the old tree in place again after Finish, for a run that could not go on. An error is as Recover's.
+func Undo(root *rootfs.Root) error {
+	s, err := load(root)
+	if s == nil {
+		return err
+	}
+	defer s.dir.Close()
+	return s.undo(root)
+}
+
 // Recover puts the tree right after a run that was interrupted. From the journal alone it decides whether the
 // transaction is undone or stays. An empty identity or hash is one that isn't known yet: what got to Finish stays for
 // the moment. An error is of type *JournalError, with nothing changed, or a dirty *Error.

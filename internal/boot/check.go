@@ -2,6 +2,7 @@ package boot
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bootconf/bootconf/internal/decode"
@@ -93,7 +94,11 @@ func Check(img *image.Image, program *render.Program, name string, raw []byte, p
 	if validate.BuildMode(doc) {
 		return &Checked{Plan: &plan.Plan{}, Build: true, Warnings: found}, nil
 	}
-	known, err := facts(program.Facts(sections))
+	names := program.Facts(sections)
+	if from := img.Policy.Source; len(names) > 0 && strings.HasPrefix(from, "file:") {
+		return nil, &imageError{fmt.Errorf("a template prints instance.%s, which the policy's source %s does not have", names[0], from)}
+	}
+	known, err := facts(names)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +111,7 @@ func Check(img *image.Image, program *render.Program, name string, raw []byte, p
 	if more.Err() != nil {
 		found = append(found, more...)
 		found.Sort()
-		return nil, &invalid{found, false}
+		return nil, &invalid{found, slices.ContainsFunc(more, func(f finding.Finding) bool { return f.Image })}
 	}
 	var secrets []secret.Text
 	for _, section := range sections {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/bootconf/bootconf/internal/decode"
 	"github.com/bootconf/bootconf/internal/finding"
 	"github.com/bootconf/bootconf/internal/source"
 )
@@ -79,6 +80,11 @@ type notWritten struct{ err error }
 
 func (e *notWritten) Error() string { return e.err.Error() }
 func (e *notWritten) Unwrap() error { return e.err }
+
+// TooLong is the refusal of user data that is not even read to its end.
+func TooLong(name string) error {
+	return &invalid{finding.List{{Source: name, Message: fmt.Sprintf("must be at most %d bytes as it is, and %d decoded", source.MaxBody, decode.MaxSize)}}, false}
+}
 
 // ExitCode is the exit status that err stands for. It is the only place that decides one.
 func ExitCode(err error) int {

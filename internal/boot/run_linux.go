@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path"
 	"slices"
 	"strings"
@@ -23,10 +25,12 @@ import (
 	"github.com/bootconf/bootconf/internal/plan"
 	"github.com/bootconf/bootconf/internal/render"
 	"github.com/bootconf/bootconf/internal/result"
+	"github.com/bootconf/bootconf/internal/rootfs"
 	"github.com/bootconf/bootconf/internal/secret"
 	"github.com/bootconf/bootconf/internal/source"
 	"github.com/bootconf/bootconf/internal/units"
 	"github.com/bootconf/bootconf/internal/version"
+	"golang.org/x/sys/unix"
 )
 
 // unitsDeadline is how long the units that are restarted may take together (the design's 90 s).
@@ -35,15 +39,10 @@ const unitsDeadline = 90 * time.Second
 // Run configures the instance, or finds that it is configured. The record is never nil; the error is for ExitCode.
 func Run(ctx context.Context, c Config) (*result.Result, error) {
 	r := &run{Config: c, result: result.New(now())}
-	if err := r.permitted(); err != nil {
-		return r.result, err
-	}
-	held, err := lock.Acquire(c.Root)
-	if errors.Is(err, lock.ErrBusy) {
-		return r.result, errBusy // the status is the other run's
-	}
+	held, err := r.begin()
 	if err != nil {
-		return r.result, &notWritten{err}
+		r.end(err) // and no more: the status may be another run's
+		return r.result, err
 	}
 	defer held.Release()
 	r.result.PID = os.Getpid()
@@ -63,14 +62,19 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 			if err == nil {
 				err = r.locked(record, locked, verdict)
 			}
-			if err != nil || !r.told() {
+			if r.end(err); err != nil || !r.told() {
 				r.finish(err, false) // a locked boot leaves the disk alone
 			}
 			return r.result, err
 		}
 		r.Log.Print(journal.Notice, "this is another instance than the one that was configured: "+verdict.Reason, nil)
 	}
-	err = r.configure(ctx, record, who)
+	// systemd's timeout sends SIGTERM. What waits is told to stop; what writes goes on to its end, which is near.
+	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+	defer stop()
+	if err = r.configure(ctx, record, who); err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("was stopped by a signal: %w", err)
+	}
 	r.finish(err, true)
 	return r.result, err
 }
@@ -185,12 +189,8 @@ func (r *run) configure(ctx context.Context, earlier *lock.Record, who identity.
 	if err != nil {
 		return err
 	}
-	if err := r.markServices(checked.Services()); err != nil {
-		return &notWritten{err}
-	}
-	// From here on the files are this instance's: a unit that is restarted must be free to start.
-	if err := r.unmark(paths.Hold); err != nil {
-		return &notWritten{err}
+	if err := r.release(checked); err != nil {
+		return r.putBack(err)
 	}
 	if err := r.act(ctx, due); err != nil {
 		err = errors.Join(err, r.markServices(nil))
@@ -199,7 +199,32 @@ func (r *run) configure(ctx context.Context, earlier *lock.Record, who identity.
 		}
 		return err
 	}
-	return r.stage("lock", func() error { return r.lock(tx, checked, digest, who) })
+	err = r.stage("lock", func() error { return r.lock(tx, checked, digest, who) })
+	if err != nil {
+		return r.putBack(err)
+	}
+	if err := r.writeError(apply.Done(r.Root)); err != nil {
+		return err
+	}
+	r.result.Status = result.Configured
+	return nil
+}
+
+// release lets units start: the files are this instance's from here on.
+func (r *run) release(c *Checked) error {
+	if err := r.markServices(c.Services()); err != nil {
+		return err
+	}
+	return r.unmark(paths.Hold)
+}
+
+// putBack has the old files in place again where a call failed after the new ones were there: all or none.
+func (r *run) putBack(err error) error {
+	r.result.Files = []result.File{}
+	if undo := apply.Undo(r.Root); undo != nil {
+		return r.writeError(undo)
+	}
+	return &notWritten{errors.Join(err, r.markServices(nil))}
 }
 
 // obtain is the user data, fetched, checked and rendered, its hash, and the identity with what the source adds to it.
@@ -236,6 +261,10 @@ func (r *run) obtain(ctx context.Context, who identity.Identity) (checked *Check
 		}
 		return err
 	})
+	var refused *source.InvalidError
+	if errors.As(err, &refused) {
+		err = TooLong(UserDataName) // the only ground for which a source refuses what it got
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -428,12 +457,14 @@ func (r *run) lock(tx *apply.Tx, c *Checked, digest string, who identity.Identit
 		record.Files = append(record.Files, f.Path)
 	}
 	if err := lock.Write(r.Root, record); err != nil {
-		return &notWritten{err}
+		// It may have failed behind the rename. A lock that stands is one, and its files must stay.
+		there, unread := lock.Read(r.Root)
+		if unread != nil || there == nil || there.Time != record.Time || there.UserDataSHA256 != digest || !bytes.Equal(there.Identity, encoded) {
+			return err
+		}
+		r.Log.Print(journal.Warning, fmt.Sprintf("the lock is in place, but may not outlast a power cut: %v", err), nil)
 	}
-	if err := r.writeError(apply.Done(r.Root)); err != nil {
-		return err
-	}
-	r.result.Status, r.result.Configured = result.Configured, at
+	r.result.Configured = at
 	return nil
 }
 
@@ -508,8 +539,8 @@ func (r *run) markServices(services []string) error {
 	return nil
 }
 
-// finish writes the record and says how the run ended, the outcome last.
-func (r *run) finish(err error, keep bool) {
+// end completes the record.
+func (r *run) end(err error) {
 	r.result.Finished = now()
 	r.result.DurationMS = r.result.Finished.Sub(r.result.Started).Milliseconds()
 	r.result.PID = 0
@@ -520,6 +551,11 @@ func (r *run) finish(err error, keep bool) {
 		errors.As(err, &found)
 		r.result.Error = &result.Error{Message: err.Error(), Findings: found}
 	}
+}
+
+// finish completes the record and publishes it, and keeps it on the disk if asked to.
+func (r *run) finish(err error, keep bool) {
+	r.end(err)
 	if keep {
 		if e := r.result.Keep(r.Root); e != nil {
 			r.Log.Print(journal.Warning, e.Error(), nil)
@@ -530,12 +566,28 @@ func (r *run) finish(err error, keep bool) {
 	}
 }
 
-// permitted tells whether this process may configure what it is asked to.
-func (r *run) permitted() error {
+// begin is the right to be the only run.
+func (r *run) begin() (*lock.Run, error) {
 	if r.real() && os.Geteuid() != 0 {
-		return errNotRoot
+		return nil, errNotRoot
 	}
-	return nil
+	held, err := lock.Acquire(r.Root)
+	if errors.Is(err, lock.ErrBusy) {
+		return nil, errBusy
+	}
+	if err != nil {
+		return nil, &notWritten{err}
+	}
+	return held, nil
+}
+
+// LockedSince is when the instance was configured, or "" if it wasn't, or this process may not know.
+func LockedSince(root *rootfs.Root) string {
+	record, err := lock.Read(root)
+	if err != nil || record == nil {
+		return ""
+	}
+	return record.Time
 }
 
 // now is the time as records have it.

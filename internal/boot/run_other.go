@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bootconf/bootconf/internal/result"
+	"github.com/bootconf/bootconf/internal/rootfs"
 )
 
 // Run is for instances, and those run Linux. The commands that only look work everywhere.
@@ -17,3 +18,6 @@ func Run(context.Context, Config) (*result.Result, error) {
 
 // QuietConsole is for instances, too.
 func QuietConsole() {}
+
+// LockedSince is for instances, too.
+func LockedSince(*rootfs.Root) string { return "" }

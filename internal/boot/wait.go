@@ -2,9 +2,8 @@ package boot
 
 import (
 	"context"
-	"os"
-	"strconv"
-	"strings"
+	"errors"
+	"syscall"
 	"time"
 
 	"github.com/bootconf/bootconf/internal/result"
@@ -15,22 +14,32 @@ import (
 // waitInterval is how often Wait looks. It looks at a file of some hundred bytes on tmpfs.
 const waitInterval = 50 * time.Millisecond
 
-// Wait is the record of this boot's run once the run has ended, or nil if there is none and none is to come: the unit
-// is disabled, say, or was stopped. A run that was killed before it could say how it ended counts as a fault.
+// Status is the record of this boot's run, or nil if there is none. A run that was killed before it could say how it
+// ended counts as a fault.
+func Status(root *rootfs.Root) (*result.Result, error) {
+	r, err := result.ReadStatus(root)
+	if err != nil || r == nil || r.Final() || runs(r.PID) {
+		return r, err
+	}
+	// It may have ended between the two looks.
+	if r, err = result.ReadStatus(root); err != nil || r == nil || r.Final() {
+		return r, err
+	}
+	r.Status, r.Exit = result.Failed, ExitFault
+	r.Error = &result.Error{Message: "the run was killed before it ended; the next boot completes or undoes it"}
+	return r, nil
+}
+
+// Wait is Status once the run has ended, or nil if there is none and none is to come: the unit is disabled, say, or was
+// stopped.
 func Wait(ctx context.Context, root *rootfs.Root) (*result.Result, error) {
 	for {
-		r, err := result.ReadStatus(root)
+		r, err := Status(root)
 		if err != nil || r != nil && r.Final() {
 			return r, err
 		}
-		if over := r != nil && !runs(r.PID) || r == nil && !(root.Real() && units.Expected(ctx)); over {
-			// It may have ended between the two looks.
-			if r, err = result.ReadStatus(root); err != nil || r == nil || r.Final() {
-				return r, err
-			}
-			r.Status, r.Exit = result.Failed, ExitFault
-			r.Error = &result.Error{Message: "the run was killed before it ended; the next boot completes or undoes it"}
-			return r, nil
+		if r == nil && !(root.Real() && units.Expected(ctx)) {
+			return Status(root) // it may have begun and ended between the two looks
 		}
 		select {
 		case <-ctx.Done():
@@ -40,8 +49,5 @@ func Wait(ctx context.Context, root *rootfs.Root) (*result.Result, error) {
 	}
 }
 
-// runs tells whether the process pid is a bootconf: the number alone may have gone to another since.
-func runs(pid int) bool {
-	comm, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
-	return err == nil && strings.HasPrefix(string(comm), "bootconf")
-}
+// runs tells whether there is a process pid, which anyone may ask: /proc may be closed to others.
+func runs(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }

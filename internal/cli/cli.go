@@ -118,6 +118,15 @@ func (e *env) dispatch(name string, args []string) error {
 	} else if err != nil {
 		return &usageError{err.Error(), c.name}
 	}
+	var empty string
+	set.Visit(func(f *pflag.Flag) {
+		if f.Value.String() == "" { // as of an unset variable: "" is no directory, and least of all the instance's own
+			empty = f.Name
+		}
+	})
+	if empty != "" {
+		return &usageError{fmt.Sprintf("--%s must not be empty", empty), c.name}
+	}
 	e.args = set.Args()
 	if len(e.args) > c.most {
 		return &usageError{fmt.Sprintf("unexpected argument %q", e.args[c.most]), c.name}

@@ -12,13 +12,14 @@ import (
 	"github.com/bootconf/bootconf/internal/finding"
 	"github.com/bootconf/bootconf/internal/image"
 	"github.com/bootconf/bootconf/internal/rootfs"
+	"github.com/bootconf/bootconf/internal/source"
 )
 
 // ec2Limit is how many bytes of user data EC2 takes, before the base64 of its API (Amazon EC2 User Guide, "Run
 // commands when you launch an EC2 instance").
 const ec2Limit = 16384
 
-// maxFile bounds what is read of a file that a user names, well above anything valid.
+// maxFile bounds what is read of a bundle.
 const maxFile = 8 << 20
 
 // imageFS is the image that the flags name: --image, or the one below --root. Disk is what its files can be compared
@@ -34,7 +35,7 @@ func (e *env) imageFS() (files image.FS, disk *rootfs.Root, err error) {
 			return nil, nil, &usageError{fmt.Sprintf("cannot read --image: %v", err), ""}
 		}
 		if !info.IsDir() {
-			text, err := readFile(e.flags.image)
+			text, err := readFile(e.flags.image, maxFile)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -67,30 +68,36 @@ func (e *env) userData(config boot.Config, img *image.Image) (name string, raw [
 		raw, err = boot.Fetch(context.Background(), config, img)
 		return boot.UserDataName, raw, err
 	}
-	if e.args[0] == "-" {
-		raw, err = readAll(e.stdin)
-		return "stdin", raw, err
+	if name = e.args[0]; name == "-" {
+		name = "stdin"
+		raw, err = readAll(e.stdin, source.MaxBody)
+	} else {
+		raw, err = readFile(name, source.MaxBody)
 	}
-	raw, err = readFile(e.args[0])
-	return e.args[0], raw, err
+	if errors.Is(err, errTooLarge) {
+		err = boot.TooLong(name)
+	}
+	return name, raw, err
 }
 
-func readFile(name string) ([]byte, error) {
+var errTooLarge = errors.New("cannot read: too large")
+
+func readFile(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, &usageError{fmt.Sprintf("cannot read: %v", err), ""}
 	}
 	defer f.Close()
-	return readAll(f)
+	return readAll(f, limit)
 }
 
-func readAll(r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+func readAll(r io.Reader, limit int64) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, &usageError{fmt.Sprintf("cannot read: %v", err), ""}
 	}
-	if len(text) > maxFile {
-		return nil, &usageError{fmt.Sprintf("cannot read: more than %d bytes", maxFile), ""}
+	if int64(len(text)) > limit {
+		return nil, errTooLarge
 	}
 	return text, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bootconf/bootconf/internal/boot"
 	"github.com/bootconf/bootconf/internal/document"
 	"github.com/bootconf/bootconf/internal/plan"
 	"github.com/bootconf/bootconf/internal/rootfs"
@@ -36,9 +37,14 @@ func (e *env) plan() error {
 		return err
 	}
 	e.findings(c.Warnings)
+	if disk != nil && e.flags.image == "" {
+		if when := boot.LockedSince(disk); when != "" {
+			e.hint("this instance was configured at " + when + " and is locked: run does nothing of this")
+		}
+	}
 	var files []planned
 	var units []plannedUnit
-	for _, f := range c.Plan.Files {
+	for _, f := range boot.Show(c.Plan).Files {
 		p, err := compare(f, disk)
 		if err != nil {
 			return err

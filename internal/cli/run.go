@@ -49,11 +49,16 @@ func (e *env) run() error {
 		}
 		return nil
 	}
+	if e.flags.output == "json" {
+		if jsonErr := e.json(r.Document()); jsonErr != nil {
+			return jsonErr
+		}
+		if err == nil {
+			return nil
+		}
+	}
 	if err != nil {
 		return err
-	}
-	if e.flags.output == "json" {
-		return e.json(r.Document())
 	}
 	fmt.Fprintln(e.stdout, strings.Join(summary(r), "\n"))
 	return nil

@@ -15,7 +15,7 @@ func (e *env) status() error {
 	if err != nil {
 		return err
 	}
-	r, err := result.ReadStatus(root)
+	r, err := boot.Status(root)
 	if e.flags.wait {
 		r, err = boot.Wait(context.Background(), root)
 	}

@@ -26,7 +26,8 @@ const (
 )
 
 // Parse reads one JSON text. Source names it in the findings. With a fault that ends the reading, such as a missing
-// comma, the tree is nil; with any other, such as a duplicate name, it is whole and the rest can still be checked.
+// comma, or that leaves a string unknown, the tree is nil; with any other, such as a duplicate name, it is whole and the
+// rest can still be checked.
 func Parse(source string, text []byte) (*Node, finding.List) { return parse(source, text, MaxValues) }
 
 func parse(source string, text []byte, most int) (*Node, finding.List) {
@@ -45,7 +46,9 @@ func parse(source string, text []byte, most int) (*Node, finding.List) {
 	n, err := p.value(nil, 0)
 	if err == nil {
 		end := p.next()
-		if _, err = p.dec.ReadToken(); err == io.EOF {
+		if _, err = p.dec.ReadToken(); err == io.EOF && p.unreadable {
+			return nil, p.found // what it would be checked for is not what was meant
+		} else if err == io.EOF {
 			return n, p.found
 		}
 		p.report(end, nil, "must end after the JSON value; remove what follows")
@@ -68,6 +71,8 @@ type parser struct {
 	found  finding.List
 	values int
 	most   int // values that it may have
+
+	unreadable bool // a string or a name could not be read
 
 	kept  string   // the text once more: strings without escapes are parts of it
 	nodes []Node   // not used yet
@@ -258,6 +263,7 @@ func (p *parser) unquote(raw []byte, start int, path *place) string {
 			i += size
 		}
 		p.report(start+i, path, "must be UTF-8: byte 0x%02x here is none", raw[i])
+		p.unreadable = true
 		return ""
 	}
 	if bytes.IndexByte(raw, '\\') < 0 {
@@ -266,6 +272,7 @@ func (p *parser) unquote(raw []byte, start int, path *place) string {
 	s, err := jsontext.AppendUnquote(nil, raw)
 	if err != nil {
 		p.report(start, path, `must not hold half of a surrogate pair (\ud800 to \udfff)`)
+		p.unreadable = true
 		return ""
 	}
 	return string(s)

@@ -22,6 +22,7 @@ type Finding struct {
 	Path    string `json:"path,omitempty"` // the key, dotted: amqp.port
 	Message string `json:"message"`        // what is wrong and how to mend it
 	Warning bool   `json:"warning,omitempty"`
+	Image   bool   `json:"-"` // the fault is the image's, whatever the user data
 }
 
 // String is the finding on one line, as compilers write theirs: source:line:column: path: message.

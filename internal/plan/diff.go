@@ -16,10 +16,10 @@ const hidden = "[not shown]"
 func (f File) Same(content []byte) bool { return string(content) == f.Content.Reveal() }
 
 // Diff is the unified diff from the content of an old file to this one's, without its header, secrets masked; empty if
-// they are the same. Where this file has secrets, or the old one is private, lines that only the old one has are not
+// they are the same. Where this file can have secrets, or the old one is private, lines that only the old one has are not
 // shown: which of its bytes are an earlier secret can't be known.
 func (f File) Diff(old []byte, private bool) string {
-	private = private || len(f.Spans) > 0
+	private = private || f.Private || len(f.Spans) > 0
 	shown := f.maskedLines()
 	text := string(diff.Diff("a", old, "b", []byte(f.Content.Reveal())))
 	var b strings.Builder

@@ -30,6 +30,7 @@ type File struct {
 	Path    string // absolute and clean, below the root
 	Content secret.Text
 	Spans   []Span // the parts of Content that came from secrets, in order, not overlapping
+	Private bool   // other sections could have brought secrets into it
 	Owner   string // a name or a number of the root's passwd
 	Group   string
 	Mode    fs.FileMode // permission bits, setuid, setgid and sticky

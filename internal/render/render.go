@@ -26,8 +26,9 @@ import (
 type Program struct{ services []service }
 
 type service struct {
-	def   *image.Service
-	files []file // in the order of their paths
+	def     *image.Service
+	files   []file // in the order of their paths
+	private bool   // a section that its templates see may hold secrets
 }
 
 type file struct {
@@ -42,11 +43,12 @@ func Compile(img *image.Image) (*Program, finding.List) {
 	p := &Program{}
 	var found finding.List
 	for _, def := range img.Services {
-		s := service{def: def}
+		s := service{def: def, private: def.Schema.Secrets()}
 		uses := map[string]*schema.Schema{} // of the sections that its templates see
 		for _, name := range def.Uses {
 			if used := img.Service(name); used != nil {
 				uses[name] = used.Schema
+				s.private = s.private || used.Schema.Secrets()
 			}
 		}
 		for i := range def.Files {
@@ -142,7 +144,7 @@ func (p *Program) Render(sections map[string]*document.Node, facts map[string]st
 		for _, f := range s.files {
 			pieces, faults := f.render(s.def, data)
 			if found = add(found, faults); faults == nil {
-				out.Files = append(out.Files, planned(s.def, f.def, pieces))
+				out.Files = append(out.Files, planned(&s, f.def, pieces))
 			}
 		}
 	}
@@ -174,7 +176,7 @@ func (f *file) render(def *image.Service, data template.Data) ([]format.Piece, f
 		text = append(text, p.Text...)
 	}
 	if err := f.format.Parse(text); err != nil {
-		return nil, finding.List{{Source: f.source(def), Message: fmt.Sprintf("makes a file that is no %s (%s): %v", f.def.Format, f.def.Path, err)}}
+		return nil, finding.List{{Source: f.source(def), Image: true, Message: fmt.Sprintf("makes a file that is no %s (%s): %v", f.def.Format, f.def.Path, err)}}
 	}
 	return pieces, nil
 }
@@ -212,8 +214,8 @@ func (f *file) whole(def *image.Service, section *document.Node) ([]format.Piece
 }
 
 // planned is a file of the plan, with the places of what came from secrets.
-func planned(s *image.Service, def *image.File, pieces []format.Piece) plan.File {
-	out := plan.File{Service: s.Name, Path: def.Path, Owner: def.Owner, Group: def.Group, Mode: def.Mode}
+func planned(s *service, def *image.File, pieces []format.Piece) plan.File {
+	out := plan.File{Service: s.def.Name, Path: def.Path, Private: s.private, Owner: def.Owner, Group: def.Group, Mode: def.Mode}
 	var text strings.Builder
 	for _, p := range pieces {
 		start := text.Len()

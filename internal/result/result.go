@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/bootconf/bootconf/internal/document"
@@ -132,7 +133,7 @@ func ReadStatus(files interface {
 		return nil, fmt.Errorf("cannot read %s: %w", paths.Status, err)
 	}
 	r, ok := decode(text)
-	if !ok {
+	if !ok || !slices.Contains([]string{Pending, Running, Configured, Failed, Build}, r.Status) {
 		return nil, fmt.Errorf("cannot read %s: it is no result of bootconf", paths.Status)
 	}
 	return r, nil

@@ -42,11 +42,8 @@ type Root struct {
 	hook func(call, path string) error
 }
 
-// Open takes the directory dir for "/". The empty name is the process's own root.
+// Open takes the directory dir for "/".
 func Open(dir string) (*Root, error) {
-	if dir == "" {
-		dir = "/"
-	}
 	fd, err := retryInt(func() (int, error) {
 		return unix.Open(dir, flagDir|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	})

@@ -369,6 +369,9 @@ func (s *Schema) kinds() types {
 	return allowed
 }
 
+// Secrets tells whether any value in the schema's document is marked writeOnly.
+func (s *Schema) Secrets() bool { return s != nil && s.facts.secrets }
+
 // WriteOnly tells whether every value of the schema is a secret.
 func (s *Schema) WriteOnly() bool {
 	d := declared{}

@@ -43,7 +43,7 @@ func TestFirstBoot(t *testing.T) {
 // What the metadata service does wrong, and what is made of it.
 func TestFaults(t *testing.T) {
 	const brief = 400 * time.Millisecond // for cases that never get an answer
-	long := strings.Repeat("x", maxBody)
+	long := strings.Repeat("x", MaxBody)
 	for _, c := range []struct {
 		name   string
 		handle func(*fake, net.Conn, *http.Request, int) bool
@@ -89,9 +89,9 @@ func TestFaults(t *testing.T) {
 		{"HTTP/1.0", func(f *fake, c net.Conn, r *http.Request, n int) bool {
 			switch body := data; {
 			case r.URL.Path == tokenPath:
-				raw(c, "HTTP/1.0 200 OK\r\nX-Aws-Ec2-Metadata-Token-Ttl-Seconds: 300\r\n\r\ntoken")
+				raw(c, "HTTP/1.0 200 OK\r\nContent-Length: 5\r\nX-Aws-Ec2-Metadata-Token-Ttl-Seconds: 300\r\n\r\ntoken")
 			default:
-				raw(c, "HTTP/1.0 200 OK\r\n\r\n"+body)
+				raw(c, fmt.Sprintf("HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
 			}
 			return false
 		}, within, "answer", ""},

@@ -28,7 +28,7 @@ func (f *file) UserData(context.Context) ([]byte, error) {
 		}
 		return nil, &UnavailableError{What: "user data", Where: f.path, Cause: err}
 	}
-	if len(b) > maxBody {
+	if len(b) > MaxBody {
 		return nil, &InvalidError{Where: f.path, Reason: errTooLong.Error()}
 	}
 	return b, nil

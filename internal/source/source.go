@@ -129,8 +129,8 @@ func (e *FactError) Error() string {
 	return fmt.Sprintf("cannot get instance.%s from the source %s: %s", e.Fact, e.Source, e.Reason)
 }
 
-// maxBody is how long an answer may be. EC2 has 16 KiB of user data; the largest document that is still taken, 1 MiB,
+// MaxBody is how many bytes of user data are read. EC2 has 16 KiB of user data; the largest document that is still taken, 1 MiB,
 // has 1.4 MiB in base64.
-const maxBody = 2 << 20
+const MaxBody = 2 << 20
 
-var errTooLong = fmt.Errorf("it is longer than %d bytes", maxBody)
+var errTooLong = fmt.Errorf("it is longer than %d bytes", MaxBody)

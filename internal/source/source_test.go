@@ -99,7 +99,7 @@ func (broken) ReadFile(path string) ([]byte, error) {
 
 func TestFile(t *testing.T) {
 	dir := t.TempDir()
-	for name, content := range map[string]string{"good": data, "long": strings.Repeat("x", maxBody+1), "empty": ""} {
+	for name, content := range map[string]string{"good": data, "long": strings.Repeat("x", MaxBody+1), "empty": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -136,15 +136,15 @@ func (w *wire) send(c *conn, req *http.Request) (resp *http.Response, err error)
 }
 
 func (w *wire) body(c *conn, resp *http.Response) ([]byte, error) {
-	if resp.ContentLength < 0 && !slices.Contains(resp.TransferEncoding, "chunked") && resp.ProtoAtLeast(1, 1) {
+	if resp.ContentLength < 0 && !slices.Contains(resp.TransferEncoding, "chunked") {
 		return nil, errNoLength
 	}
-	if resp.ContentLength > maxBody {
+	if resp.ContentLength > MaxBody {
 		return nil, errTooLong
 	}
-	c.left = 2*maxBody + maxHeader // chunks have a head each
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	if len(body) > maxBody {
+	c.left = 2*MaxBody + maxHeader // chunks have a head each
+	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
+	if len(body) > MaxBody {
 		return nil, errTooLong
 	}
 	return body, err
