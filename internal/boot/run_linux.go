@@ -148,7 +148,7 @@ func (r *run) recover(who identity.Identity, digest string) error {
 		r.Log.Print(journal.Notice, "an earlier run was interrupted: the files it had begun to write were put back", nil)
 	}
 	if found.Applied && digest != "" {
-		return r.writeError(apply.Done(r.Root))
+		r.tidy()
 	}
 	return nil
 }
@@ -203,11 +203,17 @@ func (r *run) configure(ctx context.Context, earlier *lock.Record, who identity.
 	if err != nil {
 		return r.putBack(err)
 	}
-	if err := r.writeError(apply.Done(r.Root)); err != nil {
-		return err
-	}
+	r.tidy()
 	r.result.Status = result.Configured
 	return nil
+}
+
+// tidy removes the old files, which are not needed once the lock is written. The instance is configured, whether or
+// not that succeeds; the next boot tries again.
+func (r *run) tidy() {
+	if err := apply.Done(r.Root); err != nil {
+		r.Log.Print(journal.Warning, fmt.Sprintf("old files still lie beside the new ones, for the next boot to remove: %v", err), nil)
+	}
 }
 
 // release lets units start: the files are this instance's from here on.
