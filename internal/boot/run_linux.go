@@ -7,16 +7,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
-	"path"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/bootconf/bootconf/internal/apply"
-	"github.com/bootconf/bootconf/internal/finding"
 	"github.com/bootconf/bootconf/internal/identity"
 	"github.com/bootconf/bootconf/internal/image"
 	"github.com/bootconf/bootconf/internal/journal"
@@ -25,16 +21,10 @@ import (
 	"github.com/bootconf/bootconf/internal/plan"
 	"github.com/bootconf/bootconf/internal/render"
 	"github.com/bootconf/bootconf/internal/result"
-	"github.com/bootconf/bootconf/internal/rootfs"
-	"github.com/bootconf/bootconf/internal/secret"
 	"github.com/bootconf/bootconf/internal/source"
-	"github.com/bootconf/bootconf/internal/units"
 	"github.com/bootconf/bootconf/internal/version"
 	"golang.org/x/sys/unix"
 )
-
-// unitsDeadline is how long the units that are restarted may take together (the design's 90 s).
-const unitsDeadline = 90 * time.Second
 
 // Run configures the instance, or finds that it is configured. The record is never nil; the error is for ExitCode.
 func Run(ctx context.Context, c Config) (*result.Result, error) {
@@ -151,12 +141,6 @@ func (r *run) recover(who identity.Identity, digest string) error {
 		r.tidy()
 	}
 	return nil
-}
-
-// told tells whether this boot's record says already that the instance is configured: it then says how, too.
-func (r *run) told() bool {
-	before, err := result.ReadStatus(r.Root)
-	return err == nil && before != nil && before.Status == result.Configured && before.Configured.Equal(r.result.Configured)
 }
 
 // configure is a run that the lock doesn't stop. Earlier is the record of the instance whose disk this was, or nil.
@@ -291,29 +275,6 @@ func (r *run) obtain(ctx context.Context, who identity.Identity) (checked *Check
 	return checked, hex.EncodeToString(sum[:]), who, nil
 }
 
-// refuseEarly refuses units that the boot or the network waits for: they wait for this run, which waits for the network.
-func (r *run) refuseEarly(ctx context.Context, img *image.Image) error {
-	if !r.real() || units.Detect() != units.ManagerSystemd {
-		return nil
-	}
-	var listed []plan.Unit
-	for _, s := range img.Services {
-		for _, u := range s.Units {
-			listed = append(listed, plan.Unit(u))
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, unitsDeadline)
-	defer cancel()
-	early, err := units.NewSystemd().Early(ctx, listed)
-	if err != nil {
-		return err
-	}
-	if len(early) > 0 {
-		return &imageError{fmt.Errorf(`%s must start before the network or basic.target, and cannot wait for bootconf: list it with "order": false`, strings.Join(early, ", "))}
-	}
-	return nil
-}
-
 // write puts the files in place and has them checked, and returns the units that are due for it. After an error the
 // old files are back.
 func (r *run) write(ctx context.Context, c *Checked, digest string, earlier *lock.Record, who identity.Identity) (tx *apply.Tx, due []plan.Unit, err error) {
@@ -358,26 +319,6 @@ func (r *run) write(ctx context.Context, c *Checked, digest string, earlier *loc
 	return tx, due, nil
 }
 
-// touched is the units of the services whose files change, and those that an interrupted run still owed an action.
-func touched(p *plan.Plan, tx *apply.Tx) []plan.Unit {
-	changed, removed := map[string]bool{}, false
-	for _, f := range tx.Files() {
-		changed[f.Service] = changed[f.Service] || f.Action != apply.Unchanged
-		removed = removed || f.Action == apply.Removed
-	}
-	var due []plan.Unit
-	for _, s := range p.Services {
-		for _, u := range s.Units {
-			// A removed file doesn't say whose it was: any service that is not configured may have lost it.
-			owed := changed[s.Name] || removed && !s.Configured || slices.Contains(tx.Owed(), u.Name)
-			if owed && !slices.ContainsFunc(due, func(d plan.Unit) bool { return d.Name == u.Name }) {
-				due = append(due, u)
-			}
-		}
-	}
-	return due
-}
-
 func (r *run) writeError(err error) error {
 	if err == nil {
 		return nil
@@ -391,53 +332,6 @@ func (r *run) writeError(err error) error {
 	}
 	r.result.Dirty = r.result.Dirty || e.Dirty
 	return &notWritten{err}
-}
-
-// prove runs the check of each configured service.
-func (r *run) prove(ctx context.Context, c *Checked) error {
-	for _, s := range c.Plan.Services {
-		if s.Check == nil || !s.Configured {
-			continue
-		}
-		output, err := runCheck(ctx, s.Name, *s.Check)
-		for line := range strings.Lines(secret.Redact(string(output), c.secrets)) {
-			r.Log.Print(journal.Notice, s.Name+": "+strings.TrimRight(line, "\r\n"), journal.Fields{"BOOTCONF_SERVICE": s.Name})
-		}
-		if err != nil {
-			return &failed{fmt.Sprintf("the check of %s failed, every file was put back: %v", s.Name, err)}
-		}
-	}
-	return nil
-}
-
-// act has the units that are due start with their files.
-func (r *run) act(ctx context.Context, list []plan.Unit) error {
-	if !r.real() || len(list) == 0 {
-		return nil
-	}
-	return r.stage("units", func() error {
-		ctx, cancel := context.WithTimeout(ctx, unitsDeadline)
-		defer cancel()
-		var down []string
-		for _, o := range applyUnits(ctx, list) {
-			r.result.Units = append(r.result.Units, result.Unit{Name: o.Name, Action: o.Action, Result: o.Result, Detail: o.Detail})
-			text := strings.TrimSuffix(fmt.Sprintf("%s: %s, %s: %s", o.Name, o.Action, o.Result, o.Detail), ": ")
-			fields := journal.Fields{"BOOTCONF_UNIT": o.Name, "BOOTCONF_RESULT": o.Result}
-			switch {
-			case o.Failed():
-				down = append(down, strings.TrimSuffix(o.Name+": "+o.Detail, ": "))
-				r.Log.Print(journal.Error, text, fields)
-			case o.Warning():
-				r.Log.Print(journal.Warning, text, fields)
-			default:
-				r.Log.Print(journal.Info, text, fields)
-			}
-		}
-		if len(down) > 0 {
-			return &failed{"the files are in place, but not every unit runs with them: " + strings.Join(down, "; ")}
-		}
-		return nil
-	})
 }
 
 // lock locks the instance. From here on it is configured.
@@ -480,98 +374,6 @@ type run struct {
 	result *result.Result
 }
 
-// stage runs one stage and records how long it took.
-func (r *run) stage(name string, do func() error) error {
-	start := time.Now()
-	err := do()
-	took := time.Since(start)
-	r.result.Stages = append(r.result.Stages, result.Stage{Name: name, DurationMS: float64(took.Microseconds()) / 1000})
-	r.Log.Print(journal.Debug, fmt.Sprintf("%s took %v", name, took.Round(time.Microsecond)), journal.Fields{"BOOTCONF_STAGE": name})
-	return err
-}
-
-func (r *run) warn(found finding.List) {
-	for _, f := range found {
-		r.result.Warnings = append(r.result.Warnings, f)
-		r.Log.Print(journal.Warning, f.String(), journal.Fields{"BOOTCONF_PATH": f.Path})
-	}
-}
-
-// mark makes the empty file that a unit's ConditionPathExists= looks for, unless it is there.
-func (r *run) mark(path string) error {
-	if _, err := r.Root.Lstat(path); err == nil {
-		return nil
-	}
-	if err := r.Root.WriteFileVolatile(path, nil, 0o644); err != nil {
-		return fmt.Errorf("cannot make %s: %w", path, err)
-	}
-	return nil
-}
-
-// unmark removes it, if it is there.
-func (r *run) unmark(path string) error {
-	if _, err := r.Root.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err := r.Root.Remove(path); err != nil {
-		return fmt.Errorf("cannot remove %s: %w", path, err)
-	}
-	return nil
-}
-
-// markServices has a mark for each of services and for no other.
-func (r *run) markServices(services []string) error {
-	entries, err := r.Root.ReadDir(paths.Services)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("cannot read %s: %w", paths.Services, err)
-	}
-	var marked []string
-	for _, e := range entries {
-		if marked = append(marked, e.Name()); slices.Contains(services, e.Name()) {
-			continue
-		}
-		if err := r.unmark(path.Join(paths.Services, e.Name())); err != nil {
-			return err
-		}
-	}
-	for _, s := range services {
-		if slices.Contains(marked, s) {
-			continue
-		}
-		if err := r.mark(path.Join(paths.Services, s)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// end completes the record.
-func (r *run) end(err error) {
-	r.result.Finished = now()
-	r.result.DurationMS = r.result.Finished.Sub(r.result.Started).Milliseconds()
-	r.result.PID = 0
-	r.result.Exit = ExitCode(err)
-	if err != nil {
-		r.result.Status = result.Failed
-		var found finding.List
-		errors.As(err, &found)
-		r.result.Error = &result.Error{Message: err.Error(), Findings: found}
-	}
-}
-
-// finish completes the record and publishes it, and keeps it on the disk if asked to.
-func (r *run) finish(err error, keep bool) {
-	r.end(err)
-	if keep {
-		if e := r.result.Keep(r.Root); e != nil {
-			r.Log.Print(journal.Warning, e.Error(), nil)
-		}
-	}
-	if e := r.result.Publish(r.Root); e != nil {
-		r.Log.Print(journal.Warning, e.Error(), nil)
-	}
-}
-
 // begin is the right to be the only run.
 func (r *run) begin() (*lock.Run, error) {
 	if r.real() && os.Geteuid() != 0 {
@@ -587,39 +389,10 @@ func (r *run) begin() (*lock.Run, error) {
 	return held, nil
 }
 
-// LockedSince is when the instance was configured, or "" if it wasn't, or this process may not know.
-func LockedSince(root *rootfs.Root) string {
-	record, err := lock.Read(root)
-	if err != nil || record == nil {
-		return ""
-	}
-	return record.Time
-}
-
-// now is the time as records have it.
-func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
-
 // key is a string that is another for another instance, and the same for a run of it that the metadata service has not
 // told the id.
 func key(who identity.Identity) string {
 	return string(who.Method) + " " + map[identity.Method]string{
 		identity.AssetTag: who.InstanceID, identity.UUID: who.UUID, identity.MachineID: who.MachineID,
 	}[who.Method]
-}
-
-// QuietConsole keeps systemd's status lines off the console, for the cause of a failure to stay the last thing on it.
-func QuietConsole() { _ = units.QuietConsole() }
-
-func runCheck(ctx context.Context, service string, check plan.Check) ([]byte, error) {
-	if m := units.Detect(); m != units.ManagerSystemd {
-		return units.NewCommand(m).RunCheck(ctx, service, check)
-	}
-	return units.NewSystemd().RunCheck(ctx, service, check)
-}
-
-func applyUnits(ctx context.Context, list []plan.Unit) []units.Outcome {
-	if m := units.Detect(); m != units.ManagerSystemd {
-		return units.NewCommand(m).Apply(ctx, list)
-	}
-	return units.NewSystemd().Apply(ctx, list)
 }
