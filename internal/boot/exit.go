@@ -121,9 +121,6 @@ func ExitCode(err error) int {
 	return ExitFault
 }
 
-// Summary is what went wrong in one sentence, without the findings.
-func Summary(err error) string { return err.Error() }
-
 // Hint is what to do next, or "".
 func Hint(err error) string {
 	switch ExitCode(err) {

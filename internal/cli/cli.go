@@ -180,7 +180,7 @@ func (e *env) fail(err error) int {
 	if errors.As(err, &list) {
 		e.findings(list)
 	}
-	e.error(boot.Summary(err))
+	e.error(err.Error())
 	if hint := boot.Hint(err); hint != "" {
 		e.hint(hint)
 	}

@@ -89,7 +89,7 @@ func (e *env) tellInstance(log *journal.Log, r *result.Result, err error) {
 		lines = append(lines, fmt.Sprintf("and %d more: journalctl -u bootconf", more))
 	}
 	code := boot.ExitCode(err)
-	outcome := fmt.Sprintf("failed (exit %d): %s", code, boot.Summary(err))
+	outcome := fmt.Sprintf("failed (exit %d): %v", code, err)
 	log.Print(journal.Error, outcome, journal.Fields{"BOOTCONF_EXIT": fmt.Sprint(code)})
 	lines = append(lines, "bootconf: "+outcome)
 	if hint := boot.Hint(err); hint != "" {

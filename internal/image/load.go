@@ -12,14 +12,8 @@ import (
 	"github.com/bootconf/bootconf/internal/document"
 	"github.com/bootconf/bootconf/internal/finding"
 	"github.com/bootconf/bootconf/internal/kinds"
+	"github.com/bootconf/bootconf/internal/paths"
 	"github.com/bootconf/bootconf/internal/schema"
-)
-
-// Where an image keeps what it says about itself.
-const (
-	PolicyPath  = "/etc/bootconf/policy.json"
-	PackagedDir = "/usr/lib/bootconf/services" // definitions from packages
-	ServicesDir = "/etc/bootconf/services"     // the image's own; each replaces a packaged one of its name whole
 )
 
 const (
@@ -110,7 +104,7 @@ func reason(err error) string {
 // definitions is the directories of the services that are not masked, in the order of their names.
 func (l *loader) definitions() []string {
 	found := map[string]string{}
-	for _, dir := range []string{PackagedDir, ServicesDir} {
+	for _, dir := range []string{paths.PackagedServices, paths.ImageServices} {
 		entries, err := l.fs.ReadDir(dir)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
@@ -288,7 +282,7 @@ func (l *loader) checkIgnored(policy *document.Node) {
 		default:
 			continue
 		}
-		l.report(PolicyPath, ignore.Items[i].Pos, document.JoinIndex("ignore", i), message)
+		l.report(paths.Policy, ignore.Items[i].Pos, document.JoinIndex("ignore", i), message)
 	}
 }
 

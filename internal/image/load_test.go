@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bootconf/bootconf/internal/document"
+	"github.com/bootconf/bootconf/internal/paths"
 )
 
 // dirFS is an image below a directory.
@@ -137,7 +138,7 @@ func TestLoadNothing(t *testing.T) {
 		t.Errorf("policy: %+v", p)
 	}
 	// The defaults of the published schema are the same.
-	again, found := LoadPolicy(write(t, map[string]string{PolicyPath: "{}"}))
+	again, found := LoadPolicy(write(t, map[string]string{paths.Policy: "{}"}))
 	if len(found) > 0 || again.Source != "auto" || again.Timeout != 2*time.Minute || again.OnFailure != "degraded" || again.Build || again.Lockout.Metadata {
 		t.Errorf("policy of {}: %+v, %v", again, found)
 	}
@@ -163,8 +164,8 @@ func TestPolicyFindings(t *testing.T) {
 		{`{"a": 1`, `1:8: ends within the JSON value; is the text cut off?`},
 		{`[]`, `1:1: must be an object, not an array`},
 	} {
-		img, found := Load(write(t, map[string]string{PolicyPath: c.policy}))
-		got := strings.ReplaceAll("\n"+found.Error(), "\n"+PolicyPath+":", "\n")[1:]
+		img, found := Load(write(t, map[string]string{paths.Policy: c.policy}))
+		got := strings.ReplaceAll("\n"+found.Error(), "\n"+paths.Policy+":", "\n")[1:]
 		if got != c.want {
 			t.Errorf("%s\ngot\n%s\nwant\n%s", c.policy, got, c.want)
 		}
@@ -251,7 +252,7 @@ a/service.json:1:29: uses[3]: takes no section, so there is nothing to use`},
 			img, found := Load(write(t, with(c.definitions)))
 			got := ""
 			if len(found) > 0 {
-				got = strings.ReplaceAll("\n"+found.Error(), "\n"+ServicesDir+"/", "\n")[1:]
+				got = strings.ReplaceAll("\n"+found.Error(), "\n"+paths.ImageServices+"/", "\n")[1:]
 			}
 			if got != c.want {
 				t.Errorf("got\n%s\nwant\n%s", got, c.want)
@@ -386,7 +387,7 @@ func TestBundleFindings(t *testing.T) {
 }
 
 func BenchmarkLoadPolicy(b *testing.B) {
-	fsys := write(b, map[string]string{PolicyPath: `{"source": "ec2", "timeout": "120s", "on_failure": "poweroff"}`})
+	fsys := write(b, map[string]string{paths.Policy: `{"source": "ec2", "timeout": "120s", "on_failure": "poweroff"}`})
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, found := LoadPolicy(fsys); len(found) > 0 {
@@ -397,7 +398,7 @@ func BenchmarkLoadPolicy(b *testing.B) {
 
 func BenchmarkLoad(b *testing.B) {
 	fsys := write(b, with(map[string]string{
-		PolicyPath:             `{"source": "ec2"}`,
+		paths.Policy:           `{"source": "ec2"}`,
 		"database":             `{"kind": "database", "required": true, "files": [{"path": "/etc/windtrap/database.env", "template": "database/env", "mode": "0640"}]}`,
 		"amqp":                 `{"kind": "amqp", "files": [{"path": "/etc/windtrap/amqp.env", "template": "amqp/env"}]}`,
 		"logs":                 `{"kind": "syslog", "files": [{"path": "/etc/syslog-ng/conf.d/50-remote.conf", "template": "syslog/syslog_ng"}]}`,

@@ -10,6 +10,7 @@ import (
 	published "github.com/bootconf/bootconf/docs/schema"
 	"github.com/bootconf/bootconf/internal/document"
 	"github.com/bootconf/bootconf/internal/finding"
+	"github.com/bootconf/bootconf/internal/paths"
 )
 
 // LoadPolicy reads the policy alone. An image without one has the defaults; one whose policy is invalid stops the
@@ -21,19 +22,19 @@ func LoadPolicy(fsys FS) (Policy, finding.List) {
 
 // loadPolicy returns the text's tree too, for further findings.
 func loadPolicy(fsys FS) (Policy, *document.Node, finding.List) {
-	text, err := fsys.ReadFile(PolicyPath)
+	text, err := fsys.ReadFile(paths.Policy)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Policy{Source: "auto", Timeout: 120 * time.Second, OnFailure: "degraded"}, nil, nil
 	}
 	invalid := Policy{Source: "auto", Timeout: 120 * time.Second, OnFailure: "emergency"}
 	if err != nil {
-		return invalid, nil, finding.List{{Source: PolicyPath, Message: reason(err)}}
+		return invalid, nil, finding.List{{Source: paths.Policy, Message: reason(err)}}
 	}
-	n, found := document.Parse(PolicyPath, text)
+	n, found := document.Parse(paths.Policy, text)
 	if n == nil {
 		return invalid, n, found
 	}
-	n, more := compile(published.Policy, "policy.schema.json").Prepare(n, PolicyPath, "")
+	n, more := compile(published.Policy, "policy.schema.json").Prepare(n, paths.Policy, "")
 	if found = append(found, more...); found.Faults() > 0 {
 		return invalid, n, found
 	}
@@ -44,7 +45,7 @@ func loadPolicy(fsys FS) (Policy, *document.Node, finding.List) {
 		Ignore:    n.Get("ignore").Strings(),
 	}
 	report := func(n *document.Node, path, message string) {
-		found = append(found, finding.Finding{Source: PolicyPath, Pos: n.Pos, Path: path, Message: message})
+		found = append(found, finding.Finding{Source: paths.Policy, Pos: n.Pos, Path: path, Message: message})
 	}
 	if file, ok := strings.CutPrefix(p.Source, "file:"); ok && path.Clean(file) != file {
 		report(n.Get("source"), "source", "must be written as file:"+path.Clean(file))

@@ -9,6 +9,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/bootconf/bootconf/internal/document"
+	"github.com/bootconf/bootconf/internal/paths"
 )
 
 // TestSchema asks another implementation what an editor would say with the exported schema.
@@ -48,7 +49,7 @@ func TestSchema(t *testing.T) {
 		{`{"build": true}`, `{"database": "postgres://u@h/n"}`, true},
 		{`{"build": true}`, `{}`, false},
 	} {
-		definitions[PolicyPath] = c.policy
+		definitions[paths.Policy] = c.policy
 		img, found := Load(write(t, with(definitions)))
 		if len(found) > 0 {
 			t.Fatal(found)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bootconf/bootconf/internal/document"
 	"github.com/bootconf/bootconf/internal/image"
+	"github.com/bootconf/bootconf/internal/paths"
 )
 
 // load is an image of a policy and definitions, each service's service.json or NAME/FILE.
@@ -15,12 +16,12 @@ func load(t *testing.T, policy string, definitions map[string]string) *image.Ima
 	t.Helper()
 	files := &document.Node{Kind: document.Object}
 	set := func(name, text string) { files.Set(name, document.NewString(text, document.Node{}.Pos)) }
-	set(image.PolicyPath, policy)
+	set(paths.Policy, policy)
 	for name, text := range definitions {
 		if !strings.Contains(name, "/") {
 			name += "/service.json"
 		}
-		set(image.ServicesDir+"/"+name, text)
+		set(paths.ImageServices+"/"+name, text)
 	}
 	m := memory{}
 	for _, f := range files.Members {
